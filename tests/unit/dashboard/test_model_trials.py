@@ -57,7 +57,7 @@ def test_camera_page_compares_both_models(client: Client, anna: User) -> None:
         "Only by the new model": "3",
         "Only by the model in use": "2",
         "Median confidence": "88 % (in use: 62 %)",
-        "Inference time": "25.0 ms (in use: 20.0 ms)",
+        "Inference time": "25.0\N{NO-BREAK SPACE}ms (in use: 20.0\N{NO-BREAK SPACE}ms)",
         "Skipped frames": "5 of 100",
     }
     live = client.get(f"/dashboard/cameras/{camera.pk}/live/").content.decode()
@@ -69,7 +69,7 @@ def test_camera_page_in_german(client: Client, anna: User) -> None:
     report(camera)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
     found = facts(client, camera)
-    assert found["Inferenzzeit"] == "25,0 ms (bisher: 20,0 ms)"
+    assert found["Inferenzzeit"] == "25,0\N{NO-BREAK SPACE}ms (bisher: 20,0\N{NO-BREAK SPACE}ms)"
     assert found["Übersprungene Bilder"] == "5 von 100"
     assert table(client)[0][-1] == "1,25-mal so lang wie beim bisherigen Modell"
 

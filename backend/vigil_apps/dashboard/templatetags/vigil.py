@@ -102,8 +102,8 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def milliseconds(seconds: float | None) -> str:
-    """Return a short duration for display: «24.1 ms»."""
-    return "–" if seconds is None else f"{floatformat(seconds * 1000, 1)} ms"
+    """Return a short duration for display: «24.1 ms», with a space at which no line ends."""
+    return "–" if seconds is None else f"{floatformat(seconds * 1000, 1)}\N{NO-BREAK SPACE}ms"
 
 
 @register.filter
