@@ -1,7 +1,7 @@
 """Fifty cameras under simultaneous faults; afterwards the cluster matches the API.
 
-The order of events comes from a fixed seed (VIGIL_TEST_CHAOS_SEED). VIGIL_TEST_CHAOS_SECONDS=300 runs it for five minutes;
-the suite runs one minute.
+The order of events comes from a fixed seed (VIGIL_TEST_CHAOS_SEED). VIGIL_TEST_CHAOS_SECONDS=300 runs it for five
+minutes; the suite runs one minute.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A recorder, its camera, backend, PostgreSQL and storage are killed in a random order: what is recorded then?
 
 The order comes from a fixed seed (VIGIL_TEST_CHAOS_SEED). VIGIL_TEST_CHAOS_SECONDS=600 runs it for ten minutes; in
-the suite it lasts 40 seconds. Everything is a process of its own: GStreamer's RTSP server, gunicorn, PostgreSQL and `cctv`.
+the suite it lasts 40 seconds. Everything is a process of its own: GStreamer's RTSP server, gunicorn, PostgreSQL and
+`cctv`.
 """
 
 import contextlib
