@@ -123,8 +123,8 @@ class Detection(BaseModel):
     )
     record_audio: bool = Field(
         default=False,
-        description="Whether clips have the camera's audio. While false the camera is not asked for audio at all. "
-        "Recording speech is restricted or forbidden in many countries.",
+        description="Whether clips and recordings have the camera's audio. While false the camera is not asked for "
+        "audio at all. Recording speech is restricted or forbidden in many countries.",
     )
     tamper: bool = Field(
         default=True,

@@ -46,7 +46,7 @@ class RecordedStream(StrEnum):
 
 
 class RecordingSettings(BaseModel):
-    """How a camera is recorded. Audio is not recorded yet."""
+    """How a camera is recorded; `detection.record_audio` decides on audio."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 

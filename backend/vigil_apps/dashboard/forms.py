@@ -168,9 +168,10 @@ class CameraForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "16:9", "spellcheck": "false"}),
     )
     record_audio = forms.BooleanField(
-        label=_("Record audio in clips"),
+        label=_("Record audio"),
         required=False,
         help_text=_(
+            "Clips and recordings then have the camera's audio. "
             "Recording speech is restricted or forbidden in many countries. Check your local law and inform the "
             "people concerned. Without this setting, Vigil does not request audio from the camera."
         ),

@@ -94,7 +94,8 @@ def recorded_segments(*, camera_id: int, first_ms: int, last_ms: int) -> Iterato
     ).order_by("start_ms")
     for start, duration, size, span_id in segments.values_list("start_ms", "duration_ms", "size_bytes", "span_id"):
         if start + duration > first_ms and (span := spans.get(span_id)) is not None:
-            yield Item(start, duration, size, span.init_id, span.init_bytes)
+            has_audio = "," in span.codecs  # video comes first (RFC 6381)
+            yield Item(start, duration, size, span.init_id, span.init_bytes, has_audio)
 
 
 def _spans_within(camera_id: int, first_ms: int, last_ms: int) -> QuerySet[RecordedSpan]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
-from typing import cast
+from typing import Self, cast
 
 import av
 import av.error
@@ -24,20 +24,23 @@ COPIED = frozenset({"aac", "opus"})
 """Codecs that browsers play from an MP4."""
 _TRANSCODED = frozenset({"pcm_mulaw", "pcm_alaw", "pcm_s16be", "adpcm_g722", "adpcm_g726", "adpcm_g726le"})
 _MOST_CHANNELS = 8
-_SAME_CLOCK_SECONDS = 0.3
+SAME_CLOCK_SECONDS = 0.3
 """If timestamps and arrival times of the audio differ by less, the timestamps are correct: libav has aligned audio
 and video by RTCP, and the rest is the delay of the camera's encoders."""
-_SNAP_SECONDS = 0.04
+SNAP_SECONDS = 0.04
 """Deviations below this are jitter of timestamps; a lost packet leaves a longer gap."""
-_MOST_BROKEN_SHARE = 0.5
+MOST_BROKEN_SHARE = 0.5
 _BIT_RATE_PER_CHANNEL = 32_000
 _OPUS_RATE = 48_000
-_AAC_SAMPLES = 1024
-_LIBAV_ERRORS = (av.error.FFmpegError, ValueError)
+AAC_SAMPLES = 1024
+LIBAV_ERRORS = (av.error.FFmpegError, ValueError)
+
+Samples = npt.NDArray[np.float32]
+"""(channels, samples), -1 to 1."""
 
 
 class AudioError(ValueError):
-    """The audio cannot be part of a clip; the message says why."""
+    """The audio cannot be stored; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,12 @@ class AudioPacket:
     data: bytes
     pts: float | None
     received_at: float
+
+    @classmethod
+    def copy(cls, packet: "av.Packet[av.AudioStream]", received_at: float) -> Self:
+        """Return a copy of libav's packet."""
+        pts = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
+        return cls(bytes(packet), pts, received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +87,17 @@ class AudioTrack:
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     packet: AudioPacket
-    samples: npt.NDArray[np.float32]
-    """(channels, samples), -1 to 1."""
+    samples: Samples
     seconds: float
 
 
 def format_of(stream: "av.AudioStream") -> AudioFormat:
-    """Return the format of a stream's audio. Raises AudioError if clips cannot contain it."""
+    """Return the format of a stream's audio. Raises AudioError if it cannot be stored."""
     context = stream.codec_context
     codec = context.codec.canonical_name
     channels = context.layout.nb_channels
     if codec not in COPIED | _TRANSCODED:
-        raise AudioError(
-            f"audio codec {codec!r} cannot be kept in clips; set the camera's audio codec to AAC or G.711"
-        )
+        raise AudioError(f"audio codec {codec!r} cannot be stored; set the camera's audio codec to AAC or G.711")
     if codec == "opus":
         return AudioFormat(codec, _OPUS_RATE, min(channels, 2) or 2, _opus_head(min(channels, 2) or 2))
     if not context.sample_rate or not 0 < channels <= _MOST_CHANNELS:
@@ -147,24 +153,44 @@ def make_track(
     return AudioTrack(audio_format, tuple(kept)) if kept else None
 
 
-def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Decoded]:
-    context = cast("av.AudioCodecContext", av.CodecContext.create(audio_format.codec, "r"))
-    context.sample_rate = audio_format.sample_rate
-    context.layout = layout_of(audio_format.channels)
-    if audio_format.extradata:
-        context.extradata = audio_format.extradata
-    decoded: list[_Decoded] = []
-    resampler = av.AudioResampler(
-        format="fltp", layout=layout_of(audio_format.channels), rate=audio_format.sample_rate
-    )
-    for packet in packets:
-        with contextlib.suppress(*_LIBAV_ERRORS):
-            frames = context.decode(av.Packet(packet.data))
-            parts = [part.to_ndarray() for frame in frames for part in resampler.resample(_without_pts(frame))]
+class AudioDecoder:
+    """Decodes the packets of one format, each on its own."""
+
+    def __init__(self, audio_format: AudioFormat) -> None:
+        context = cast("av.AudioCodecContext", av.CodecContext.create(audio_format.codec, "r"))
+        context.sample_rate = audio_format.sample_rate
+        context.layout = layout_of(audio_format.channels)
+        if audio_format.extradata:
+            context.extradata = audio_format.extradata
+        self._context = context
+        self._resampler = av.AudioResampler(
+            format="fltp", layout=layout_of(audio_format.channels), rate=audio_format.sample_rate
+        )
+
+    def decode(self, data: bytes) -> tuple[Samples, float] | None:
+        """Return a packet's samples and its duration in seconds; None if it is damaged."""
+        with contextlib.suppress(*LIBAV_ERRORS):
+            frames = self._context.decode(av.Packet(data))
+            parts = [part.to_ndarray() for frame in frames for part in self._resampler.resample(_without_pts(frame))]
             if parts:
                 joined = np.concatenate(parts, axis=1, dtype=np.float32)
-                decoded.append(_Decoded(packet, joined, sum(one.samples / one.sample_rate for one in frames)))
-    if packets and len(decoded) < len(packets) * _MOST_BROKEN_SHARE:
+                return joined, sum(one.samples / one.sample_rate for one in frames)
+        return None
+
+
+def aac_encoder(sample_rate: int, channels: int) -> "av.AudioCodecContext":
+    """Return an encoder of AAC for speech. It takes `AAC_SAMPLES` at a time and begins with as many of silence."""
+    encoder = av.CodecContext.create("aac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = sample_rate, layout_of(channels), "fltp"
+    encoder.bit_rate, encoder.time_base = _BIT_RATE_PER_CHANNEL * channels, Fraction(1, sample_rate)
+    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: store the configuration outside the packets
+    return encoder
+
+
+def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Decoded]:
+    decoder = AudioDecoder(audio_format)
+    decoded = [_Decoded(packet, *found) for packet in packets if (found := decoder.decode(packet.data)) is not None]
+    if packets and len(decoded) < len(packets) * MOST_BROKEN_SHARE:
         raise AudioError(f"{len(packets) - len(decoded)} of {len(packets)} audio packets cannot be decoded")
     return decoded
 
@@ -178,7 +204,7 @@ def _positions(decoded: list[_Decoded], video: list[ShownPacket]) -> Iterator[tu
     """Yield each packet's playback time, in seconds from the first video frame; packets do not overlap."""
     end: float | None = None
     for at, one in zip(_raw_positions(decoded, video), decoded, strict=True):
-        begin = at if end is None or at - end > _SNAP_SECONDS else end
+        begin = at if end is None or at - end > SNAP_SECONDS else end
         end = begin + one.seconds
         yield begin, one
 
@@ -196,7 +222,7 @@ def _raw_positions(decoded: list[_Decoded], video: list[ShownPacket]) -> list[fl
     video_began = min(one.packet.received_at - one.at for one in video)
     began = min(one.packet.received_at - at for one, at in zip(decoded, since, strict=True)) - video_began
     zeros = [one.packet.pts - one.at for one in video if one.packet.pts is not None]
-    if times is not None and zeros and abs(times[0] - median(zeros) - began) <= _SAME_CLOCK_SECONDS:
+    if times is not None and zeros and abs(times[0] - median(zeros) - began) <= SAME_CLOCK_SECONDS:
         began = times[0] - median(zeros)
     return [began + at for at in since]
 
@@ -215,19 +241,16 @@ def _encode(audio_format: AudioFormat, placed: list[tuple[float, _Decoded]], sec
     """Return the audio as AAC, with silence in the gaps."""
     rate = audio_format.sample_rate
     # Use whole encoder frames: the encoder pads the last one, so the audio would be longer than the video.
-    length = max(1, round(seconds * rate / _AAC_SAMPLES)) * _AAC_SAMPLES
+    length = max(1, round(seconds * rate / AAC_SAMPLES)) * AAC_SAMPLES
     whole = np.zeros((audio_format.channels, length), np.float32)
     for at, one in placed:
         begin = round(at * rate)
         part = one.samples[:, max(0, -begin) :][:, : max(0, whole.shape[1] - max(0, begin))]
         whole[:, max(0, begin) : max(0, begin) + part.shape[1]] = part
-    encoder = av.CodecContext.create("aac", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = rate, layout_of(audio_format.channels), "fltp"
-    encoder.bit_rate, encoder.time_base = _BIT_RATE_PER_CHANNEL * audio_format.channels, Fraction(1, rate)
-    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: store the configuration outside the packets
+    encoder = aac_encoder(rate, audio_format.channels)
     frame = av.AudioFrame.from_ndarray(whole, format="fltp", layout=layout_of(audio_format.channels))
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
-    resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate, frame_size=_AAC_SAMPLES)
+    resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate, frame_size=AAC_SAMPLES)
     frames = [*resampler.resample(frame), *resampler.resample(None)]
     packets = [packet for one in [*frames, None] for packet in encoder.encode(one)]
     made = AudioFormat("aac", rate, audio_format.channels, encoder.extradata or b"")

@@ -72,7 +72,7 @@ def mux(
                 stream.codec_context.sample_aspect_ratio = pixel_aspect_of(display_aspect, *size)
             written: list[av.Packet[Any]] = [*_video_packets(stream, kept)]
             if audio is not None:
-                written += audio_packets(add_audio(output, audio), audio)
+                written += audio_packets(add_audio(output, audio.format), audio)
             for packet in sorted(written, key=_decoding_seconds):
                 output.mux(packet)
     return output_file.getvalue(), _seconds(kept)

@@ -9,19 +9,19 @@ import av
 import av.container
 import numpy as np
 
-from cctv.clips.audio import AudioTrack, layout_of
+from cctv.clips.audio import AudioFormat, AudioTrack, layout_of
 
 _TEMPLATE_RATE = 48_000
 
 
-def add_audio(output: av.container.OutputContainer, audio: AudioTrack) -> av.AudioStream:
-    """Add a stream for the track. For encoded packets, PyAV requires a template stream."""
-    with av.open(io.BytesIO(_template(audio.format.codec))) as file:
+def add_audio(output: av.container.OutputContainer, audio_format: AudioFormat) -> av.AudioStream:
+    """Add a stream of that format. For encoded packets, PyAV requires a template stream."""
+    with av.open(io.BytesIO(_template(audio_format.codec))) as file:
         stream = output.add_stream_from_template(file.streams.audio[0])
     context = stream.codec_context
-    context.sample_rate, context.layout = audio.format.sample_rate, layout_of(audio.format.channels)
-    context.extradata = audio.format.extradata
-    stream.time_base = Fraction(1, audio.format.sample_rate)
+    context.sample_rate, context.layout = audio_format.sample_rate, layout_of(audio_format.channels)
+    context.extradata = audio_format.extradata
+    stream.time_base = Fraction(1, audio_format.sample_rate)
     return stream
 
 

@@ -18,6 +18,7 @@ import av
 import av.error
 
 from cctv.clips.audio import AudioBuffer, AudioError, AudioFormat, AudioPacket, AudioTrack, ShownPacket, make_track
+from cctv.clips.audio_requests import AudioRequests
 from cctv.clips.mp4 import SAMPLE_ENTRIES, mux
 from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
 from cctv.clips.packet_copier import PacketCopier
@@ -32,8 +33,6 @@ _PATIENCE_SECONDS = 60.0
 """A clip is abandoned this long after its last second if no stream has delivered it."""
 _AUDIO_SHARE = 1 / 8
 """The fraction of a clip that audio may take: enough for 10 s of uncompressed stereo in the default size."""
-_AUDIO_AGAIN_SECONDS = 3600.0
-"""How long audio is not requested again after a camera has refused it."""
 _AUDIO_WAIT_SECONDS = 0.5
 """How much later than its video audio may arrive: cameras buffer audio for longer before they send it."""
 _INDEX_SHARE = 1 / 16
@@ -88,9 +87,8 @@ class ClipRecorder:
         on_outcome: Callable[[ClipOutcome], None] = _count_nothing,
     ) -> None:
         self.camera_id, self.limits, self.on_clip, self.on_outcome = camera_id, limits, on_clip, on_outcome
-        self._audio_problems: set[str] = set()
-        self._audio_refused_at = float("-inf")
         self.log = camera_logger(camera_id)
+        self.audio = AudioRequests(self.log, "clips", lambda: self.limits.is_on)
         self._lock = threading.Lock()
         self._wanted: list[_Request] = []
         self.epoch = 0
@@ -139,21 +137,6 @@ class ClipRecorder:
         """Log why there are no clips of a camera with privacy masks."""
         if self.limits.is_on:
             self.log.error("no clips, since the camera has privacy masks: %s", problem)
-
-    def report_audio(self, problem: str) -> None:
-        """Log why clips have no audio, each reason only once, since it recurs with every connection."""
-        if problem not in self._audio_problems:
-            self._audio_problems.add(problem)
-            self.log.warning("clips have no audio: %s", problem)
-
-    def refuse_audio(self, problem: str) -> None:
-        """Stop requesting audio from the camera for a while, since it breaks the whole connection."""
-        self._audio_refused_at = time.monotonic()
-        self.report_audio(problem)
-
-    def may_have_audio(self) -> bool:
-        """Return whether to request audio from the camera, if its settings include it."""
-        return self.limits.is_on and time.monotonic() - self._audio_refused_at > _AUDIO_AGAIN_SECONDS
 
     def recording(
         self,
@@ -217,8 +200,7 @@ class Recording:
     def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
         """Store an audio packet of the recording's format."""
         if self._audio is not None and packet.size:
-            pts = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
-            self._audio.add(AudioPacket(bytes(packet), pts, time.monotonic()))
+            self._audio.add(AudioPacket.copy(packet, time.monotonic()))
 
     def end(self) -> None:
         """Create the waiting clips from the available packets, since the connection ends."""
@@ -280,7 +262,7 @@ class Recording:
             return mux(packets, self._codec, self._display_aspect, make_audio)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             made = mux(packets, self._codec, self._display_aspect)
-            self._recorder.report_audio(str(error) if isinstance(error, AudioError) else type(error).__name__)
+            self._recorder.audio.report(str(error) if isinstance(error, AudioError) else type(error).__name__)
             return made
 
     def _miss(self, wanted: _Request, problem: str) -> None:

@@ -17,11 +17,14 @@ from operator import or_
 import av
 import av.error
 
+from cctv.clips.audio import AudioError, AudioFormat, AudioPacket
+from cctv.clips.audio_requests import AudioRequests
 from cctv.clips.mp4 import SAMPLE_ENTRIES
 from cctv.clips.packet_buffer import Packet
 from cctv.clips.packet_copier import PacketCopier
 from cctv.logs import camera_logger
 from cctv.recording.selection import Selection
+from cctv.recording.sound import WAIT_SECONDS, SoundTrack
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.recording.timeline import SEGMENT_SECONDS, TICKS_PER_SECOND, Cutter, Placed, Timeline
 from cctv.recording.writer import SegmentWriter, VideoFormat
@@ -55,6 +58,7 @@ class SegmentRecorder:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.camera_id, self.log = camera_id, camera_logger(camera_id)
+        self.audio = AudioRequests(self.log, "recordings", lambda: self.is_on)
         self.wall_clock, self.monotonic = wall_clock, monotonic
         self._spool, self._on_kept, self._on_gap = spool, on_kept, on_gap
         self._lock = threading.Lock()
@@ -84,14 +88,27 @@ class SegmentRecorder:
         """Return whether the camera is recorded."""
         return self._spool is not None and self.settings.mode is not RecordingMode.OFF
 
-    def feed(self, codec: str, extradata: bytes | None, display_aspect: Fraction | None) -> "SegmentFeed | None":
+    def feed(
+        self,
+        codec: str,
+        extradata: bytes | None,
+        display_aspect: Fraction | None,
+        audio: AudioFormat | None = None,
+    ) -> "SegmentFeed | None":
         """Return the feed of a new connection; None if it is not recorded. Arguments as for clips."""
         if self._spool is None or not self.is_on:
             return None
         if codec not in SAMPLE_ENTRIES:
             self.log.warning("not recorded: %s cannot be recorded; set the camera to H.264 or H.265", codec)
             return None
-        return SegmentFeed(self, self._spool, codec, extradata, display_aspect)
+        return SegmentFeed(self, self._spool, codec, extradata, display_aspect, self._sound_track(audio))
+
+    def _sound_track(self, audio: AudioFormat | None) -> SoundTrack | None:
+        try:
+            return None if audio is None else SoundTrack(audio)
+        except AudioError as error:
+            self.audio.report(str(error))
+            return None
 
     def note_frame(
         self,
@@ -229,6 +246,7 @@ class SegmentFeed:
         codec: str,
         extradata: bytes | None,
         display_aspect: Fraction | None,
+        sound: SoundTrack | None,
     ) -> None:
         self._recorder, self._spool, self._codec, self._display_aspect = recorder, spool, codec, display_aspect
         self._copier = PacketCopier(codec, extradata)
@@ -238,6 +256,9 @@ class SegmentFeed:
         self._format_headers = b""
         self._writer: SegmentWriter | None = None
         self._started_at = 0.0
+        self._sound = sound
+        self._held: deque[tuple[Packet, Placed]] = deque()
+        """Video that waits for its audio."""
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Record a packet."""
@@ -246,8 +267,29 @@ class SegmentFeed:
             self.take(copied)
 
     def take(self, packet: Packet) -> None:
-        """Record a packet that is copied."""
-        placed = self._place(packet)
+        """Record a packet that is copied; if there is audio, a moment later, so that both are in one file."""
+        self._held.append((packet, self._place(packet)))
+        until = packet.received_at - (WAIT_SECONDS if self._sound is not None else 0.0)
+        while self._held and self._held[0][0].received_at <= until:
+            self._write(*self._held.popleft())
+
+    def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
+        """Record a packet of audio."""
+        if packet.size:
+            self.take_audio(AudioPacket.copy(packet, self._recorder.monotonic()))
+
+    def take_audio(self, packet: AudioPacket) -> None:
+        """Record a packet of audio that is copied. What comes before the first video is dropped."""
+        if self._sound is None or not self._held:
+            return
+        try:
+            self._sound.add(packet, *self._held[-1])
+        except _ERRORS as error:
+            self._recorder.audio.report(type(error).__name__)
+        if problem := self._sound.problem:
+            self._recorder.audio.report(problem)
+
+    def _write(self, packet: Packet, placed: Placed) -> None:
         begins = self._cutter.begins(packet, placed)
         try:
             if begins or begins is None:
@@ -256,12 +298,15 @@ class SegmentFeed:
                 self._open(packet, placed)
             if self._writer is not None:
                 self._writer.write(packet.data, placed, is_keyframe=packet.is_keyframe)
+                self._write_sound(self._writer, placed.dts)
         except _ERRORS as error:
             self._recorder.report(error)
             self._abandon()
 
     def end(self) -> None:
         """Close the last segment, since the connection ends."""
+        while self._held:
+            self._write(*self._held.popleft())
         try:
             self._close(None)
             self._recorder.decide()
@@ -285,14 +330,23 @@ class SegmentFeed:
             self._format = VideoFormat(self._codec, packet.headers, packet.data, self._display_aspect)
             self._format_headers = packet.headers
         start_ms = round(placed.dts * 1000 / TICKS_PER_SECOND)
-        self._writer = SegmentWriter(self._spool.part(self._recorder.camera_id, start_ms), self._format)
+        part, sound = self._spool.part(self._recorder.camera_id, start_ms), self._sound
+        self._writer = SegmentWriter(part, self._format, None if sound is None else sound.format)
         self._started_at = placed.seconds
+        if sound is not None:
+            sound.begin(placed.seconds)
         self._recorder.begin_segment(start_ms)
+
+    def _write_sound(self, writer: SegmentWriter, until_ticks: int) -> None:
+        if self._sound is not None:
+            for sound in self._sound.until(until_ticks / TICKS_PER_SECOND):
+                writer.write_sound(sound)
 
     def _close(self, next_ticks: int | None) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
             return
+        self._write_sound(writer, writer.end_ticks if next_ticks is None else next_ticks)
         end = self._recorder.wall_clock() if next_ticks is None else next_ticks / TICKS_PER_SECOND
         writer.close(next_ticks, last_box=preview_box(self._recorder.preview_between(self._started_at, end)))
         motion, cells = self._recorder.motion_between(self._started_at, end)

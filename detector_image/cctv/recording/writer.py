@@ -13,8 +13,11 @@ from typing import Any
 import av
 import av.container
 
+from cctv.clips.audio import AudioFormat
 from cctv.clips.mp4 import SAMPLE_ENTRIES
+from cctv.clips.mp4_audio import add_audio
 from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
+from cctv.recording.sound import Sound
 from cctv.recording.timeline import TICKS_PER_SECOND, Placed
 
 FRAGMENT_SECONDS = 0.5
@@ -26,6 +29,7 @@ _OPTIONS = {
     "use_editlist": "0",
     "frag_duration": str(round(FRAGMENT_SECONDS * 1_000_000)),
     "flush_packets": "1",
+    "max_interleave_delta": "1",  # microseconds: else up to 10 s of one track wait for the other one in memory
     # Without these two, libav writes the time and its version, so that each segment has another initialisation.
     "fflags": "+bitexact",
     "write_tmcd": "0",
@@ -66,11 +70,12 @@ class VideoFormat:
 class SegmentWriter:
     """One segment. Every method raises av.error.FFmpegError or OSError if the disk fails."""
 
-    def __init__(self, path: Path, video: VideoFormat) -> None:
+    def __init__(self, path: Path, video: VideoFormat, audio: AudioFormat | None = None) -> None:
         self.path = path
         self._output = av.open(str(path), "w", format="mp4", options=_OPTIONS)
         try:
             self._stream = video.add_to(self._output)
+            self._sound = None if audio is None else add_audio(self._output, audio)
         except BaseException:
             self._output.close()
             raise
@@ -85,6 +90,22 @@ class SegmentWriter:
             self._flush()
         self._waiting = data, placed, is_keyframe
         self.size_bytes += len(data)
+
+    def write_sound(self, sound: Sound) -> None:
+        """Write a packet of the audio track."""
+        stream = self._sound
+        assert stream is not None, "the segment has no audio"
+        packet: av.Packet[Any] = av.Packet(sound.data)
+        packet.stream, packet.time_base = stream, Fraction(1, stream.codec_context.sample_rate)
+        packet.dts, packet.pts, packet.duration = sound.at, sound.at, sound.samples
+        packet.is_keyframe = True
+        self._output.mux(packet)
+        self.size_bytes += len(sound.data)
+
+    @property
+    def end_ticks(self) -> int:
+        """Return when the video ends, if nothing follows."""
+        return 0 if self._waiting is None else self._waiting[1].dts + self._step_ticks
 
     def close(self, next_ticks: int | None = None, *, last_box: bytes = b"") -> None:
         """Write the rest and make the file durable.

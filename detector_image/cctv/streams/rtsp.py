@@ -72,10 +72,12 @@ class RtspSource:
         `demand`: while it wants no frames, only keyframes are decoded, which saves most of the processor time; None:
         all frames are. `is_analysed`: all frames are decoded as well while packet sizes may tell of motion.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
-        camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream. `privacy_masks`:
-        areas to black out, in fractions of the frame.
+        camera's audio beside its video, for what `recorder` and `segments` store. `segments`: records the stream.
+        `privacy_masks`: areas to black out, in fractions of the frame.
         """
-        wants_audio = records_audio and recorder is not None and recorder.may_have_audio()
+        users = [one.audio for one in (recorder, segments) if one is not None and records_audio]
+        self._audio_users = [one for one in users if one.is_wanted]
+        wants_audio = bool(self._audio_users)
         self._make_gate = partial(RtspGate, url, gate_options)
         self._gate = self._make_gate(wants_audio=wants_audio)
         self._wants_audio = wants_audio
@@ -107,9 +109,10 @@ class RtspSource:
         try:
             container = self._connect()
         except StreamFault as fault:
-            if not self._gate.is_audio_asked or self._recorder is None:
+            if not self._gate.is_audio_asked:
                 raise
-            self._recorder.refuse_audio(f"the camera does not deliver its audio: {fault}")
+            for user in self._audio_users:
+                user.refuse(f"the camera does not deliver its audio: {fault}")
             self._replace_gate(fault)
             container = self._connect()
         self._container = container
@@ -172,37 +175,34 @@ class RtspSource:
     def _begin_storing(self, container: av.container.InputContainer) -> None:
         """Begin clips and recordings: of the camera's packets, or of masked frames."""
         context = self._video.codec_context
-        if self._mask is None:
-            self._begin_recording(container, context.name, context.extradata)
-            self._begin_segments(context.name, context.extradata)
-            return
+        codec, extradata = context.name, context.extradata
         encoder = encoder_name()
-        if encoder is None:
-            self._report_unmasked(NO_ENCODER)
-            return
-        self._begin_recording(container, CODEC, None)
-        self._begin_segments(CODEC, None)
-        if self._recording is not None or self._feed is not None:
+        if self._mask is not None:
+            if encoder is None:
+                self._report_unmasked(NO_ENCODER)
+                return
+            codec, extradata = CODEC, None
+        audio = self._audio_format(container) if self._wants_audio else None
+        if self._recorder is not None:
+            self._recording = self._recorder.recording(codec, extradata, self._display_aspect, audio)
+        if self._segments is not None:
+            self._feed = self._segments.feed(codec, extradata, self._display_aspect, audio)
+        if self._mask is not None and encoder is not None and (self._recording or self._feed):
             self._masked_video = MaskedVideo(encoder, context.sample_aspect_ratio)
 
-    def _begin_recording(self, container: av.container.InputContainer, codec: str, extradata: bytes | None) -> None:
-        recorder = self._recorder
-        if recorder is None:
-            return
-        audio_format: AudioFormat | None = None
-        if self._wants_audio:
-            try:
-                if not container.streams.audio:
-                    raise AudioError(self._gate.audio_problem or "the camera offers no audio")
-                audio_format = format_of(container.streams.audio[0])
-                self._audio = container.streams.audio[0]
-            except AudioError as error:
-                recorder.report_audio(str(error))
-        self._recording = recorder.recording(codec, extradata, self._display_aspect, audio_format)
-
-    def _begin_segments(self, codec: str, extradata: bytes | None) -> None:
-        if self._segments is not None:
-            self._feed = self._segments.feed(codec, extradata, self._display_aspect)
+    def _audio_format(self, container: av.container.InputContainer) -> AudioFormat | None:
+        """Return the format of the camera's audio, which is read from now on; None if it has none to store."""
+        try:
+            if not container.streams.audio:
+                raise AudioError(self._gate.audio_problem or "the camera offers no audio")
+            audio = container.streams.audio[0]
+            audio_format = format_of(audio)
+        except AudioError as error:
+            for user in self._audio_users:
+                user.report(str(error))
+            return None
+        self._audio = audio
+        return audio_format
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
         for packet in self._received():
@@ -278,6 +278,8 @@ class RtspSource:
     def _take_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
         if self._recording is not None:
             self._recording.add_audio(packet)
+        if self._feed is not None:
+            self._feed.add_audio(packet)
 
     def frames(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()

@@ -1,7 +1,7 @@
 """The audio of a camera's session description (SDP, RFC 8866): which track is asked for. Pure.
 
 Cameras list audio that no client can use: the track for speaking through the camera (ONVIF's back channel), tracks
-that are switched off, and codecs that no clip can keep. Asking for such a track may make a camera refuse the session.
+that are switched off, and codecs that cannot be stored. Asking for such a track may make a camera refuse the session.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551, section 6)."""
 _KEPT_ENCODINGS = re.compile(r"PCMU|PCMA|MPEG4-GENERIC|MP4A-LATM|OPUS|L16|G722|(AAL2-)?G726-\d+", re.IGNORECASE)
-"""What `cctv.clips.audio` can put into a clip."""
+"""What `cctv.clips.audio` can store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class AudioOffer:
 
 
 def choose_audio(body: bytes) -> AudioOffer:
-    """Return the description with the first audio track that clips can keep, and without all others."""
+    """Return the description with the first audio track that can be stored, and without all others."""
     session, *media = re.split(rb"(?m)^(?=m=)", body)
     audio = [number for number, section in enumerate(media) if section.startswith(b"m=audio")]
     usable = [number for number in audio if _is_usable(media[number])]
@@ -56,7 +56,7 @@ def _problem(encodings: list[str]) -> str:
     if not encodings:
         return "the camera offers no audio; switch its microphone on, or use a stream with audio"
     names = ", ".join(encodings)
-    return f"the camera's audio ({names}) cannot be kept in clips; set its audio codec to AAC or G.711"
+    return f"the camera's audio ({names}) cannot be stored; set its audio codec to AAC or G.711"
 
 
 def _encoding(section: bytes) -> str:

@@ -14,7 +14,7 @@ from playwright.sync_api import FloatRect, Page, expect
 from tests.integration.dashboard.conftest import PHONE, SignIn, UserPool, Visit, Watcher
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.backend import BackendUser as User
-from tests.integration.services.made_clips import make_clip
+from tests.integration.services.made_clips import make_clip, make_clip_with_sound
 from tests.integration.services.made_recordings import make_recording
 
 from vigil_contracts.geometry import Box
@@ -133,6 +133,58 @@ def test_a_link_shows_the_frame_of_that_time_and_plays_on(visit: Visit, yard: Ya
     page.keyboard.press("ArrowRight")
     expect_frame(page, stopped + 10)
     expect(slider).to_have_attribute("aria-valuetext", re.compile("Recording$"))
+
+
+AUDIO_BEGINS = 24.0
+HEARD = """() => {
+    const video = document.querySelector("[data-screen] video");
+    return video.muted ? 0 : video.webkitAudioDecodedByteCount;
+}"""
+"""Returns how many bytes of audio have been decoded, if they are heard."""
+
+
+@pytest.fixture(scope="module")
+def hall(yard: Yard, server: BackendServer, watcher: Watcher, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Return a camera whose audio begins while it is recorded, since its settings were changed."""
+    mode = {"mode": "continuous"}
+    camera = server.add_camera(yard.user.token, name="Hall", rtsp_url="rtsp://192.0.2.7/1", recording=mode)
+    clip = make_clip_with_sound(tmp_path_factory.mktemp("hall") / "clip.mov", "pcm_mulaw")
+    with server.client(watcher.token) as client:
+        for begin, has_audio in ((0.0, False), (AUDIO_BEGINS, True)):
+            at = yard.begin + begin
+            make_recording(client, server.media, camera, clip, begin=at, seconds=24.0, has_audio=has_audio)
+    return camera
+
+
+def test_audio_is_muted_until_it_is_switched_on(visit: Visit, yard: Yard, hall: int) -> None:
+    page = visit.page
+    visit.open(yard.path(AUDIO_BEGINS + 6).replace(f"/{yard.camera}/", f"/{hall}/"))
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS + 7)
+    button = page.get_by_role("button", name="Audio", exact=True)
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate(HEARD) == 0
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    wait_for(lambda: page.evaluate(HEARD) > 0)
+    button.click()
+    assert page.evaluate(HEARD) == 0
+
+
+def test_playing_goes_on_where_audio_begins(visit: Visit, yard: Yard, hall: int) -> None:
+    page = visit.page
+    visit.open(yard.path(AUDIO_BEGINS - 3).replace(f"/{yard.camera}/", f"/{hall}/"))
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS - 2)
+    expect(page.locator("[data-do=audio]")).to_be_hidden()
+    wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS + 3)
+    expect(page.get_by_role("button", name="Audio", exact=True)).to_be_visible()
+    expect(page.locator("[data-message]").first).to_be_hidden()
+    slider = page.get_by_role("slider", name="Time of the recording")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for(lambda: AUDIO_BEGINS - 8 < shown_seconds(page, yard) < AUDIO_BEGINS - 3)
+    expect(page.locator("[data-do=audio]")).to_be_hidden()
 
 
 def test_a_gap_gives_its_reason_and_is_skipped_while_playing(visit: Visit, yard: Yard) -> None:

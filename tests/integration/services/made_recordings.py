@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from tests.unit.detector.recording.recorded import packets_of
+from tests.unit.detector.recording.recorded import audio_of, packets_of
 
+from cctv.clips.audio import AudioPacket
 from cctv.clips.packet_buffer import Packet
 from cctv.common.frame import WHOLE, Frame
 from cctv.common.jpeg import preview_jpeg
@@ -31,11 +32,12 @@ def make_recording(
     is_moving: Callable[[float], bool] = lambda _: False,
     place: Box = WHOLE,
     gaps: Sequence[RecordingGap] = (),
+    has_audio: bool = False,
 ) -> None:
     """Record the clip, repeated for so many seconds from `begin` (Unix time).
 
     `client`: with the token of a detector or pipeline. `media`: the backend's directory. `is_moving`: whether
-    the frame at that second of the recording shows motion; `place`: where.
+    the frame at that second of the recording shows motion; `place`: where. `has_audio`: with the audio of the clip.
     The previews are grey, as bright as the number of their second modulo 256.
     """
     passed = 0.0
@@ -48,16 +50,22 @@ def make_recording(
             wall_clock=lambda: begin + passed,
             monotonic=lambda: 1000.0 + passed,
         )
-        feed = recorder.feed("h264", None, None)
+        audio_format, sounds = audio_of(clip) if has_audio else (None, [])
+        feed = recorder.feed("h264", None, None, audio_format)
         assert feed is not None
         packets = list(packets_of(clip))
         length = packets[-1].received_at + packets[1].received_at
+        arriving: list[Packet | AudioPacket] = [*packets, *(one for one in sounds if one.received_at >= 0)]
+        arriving.sort(key=lambda one: one.received_at)
         while passed < seconds:
             loop = passed
-            for one in packets:
+            for one in arriving:
                 passed = loop + one.received_at
                 if passed >= seconds:
                     break
+                if isinstance(one, AudioPacket):
+                    feed.take_audio(AudioPacket(one.data, passed, 1000.0 + passed))
+                    continue
                 places = [place] if is_moving(passed) else []
                 preview = partial(_preview, passed)
                 recorder.note_frame(1000.0 + passed, has_motion=bool(places), places=places, preview=preview)

@@ -13,7 +13,7 @@ from tests.unit.backend.conftest import Party, files_in, send
 from surveillance.event_streams.handoff import HEADER
 from surveillance.event_streams.recorded_frames import Outcome, outcome_of
 from surveillance.models import Alert, Camera, DetectorTask
-from vigil_apps.recordings.core.playlist import Item, media_playlist
+from vigil_apps.recordings.core.playlist import Item, media_playlist, of_same_tracks
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_apps.recordings.retention import recordings_retain
 from vigil_apps.recordings.sweep import Swept, recordings_sweep
@@ -241,6 +241,26 @@ def test_no_segment_is_longer_than_the_target_duration() -> None:
     assert target == 10
     assert max(lengths) < target + 0.5
     assert sum(lengths) == pytest.approx(43.04, abs=0.002)
+
+
+def test_a_playlist_ends_where_audio_begins_or_ends(
+    media: Path, camera: Camera, detector: Party, anna: Party
+) -> None:
+    silent: dict[str, Any] = {}
+    audible: dict[str, Any] = {"codecs": "avc1.64001f,mp4a.40.2", "init_id": "f" * 16}
+    segments = [segment(0, **silent), segment(4, **silent), segment(8, **audible), segment(12, **silent)]
+    store(media, camera, *segments)
+    register(detector, camera, *segments)
+
+    def starts(first: float) -> list[int]:
+        query = {"from": NOON + timedelta(seconds=first), "to": NOON + timedelta(seconds=60)}
+        url = f"/api/cameras/{camera.pk}/recordings/playlist.m3u8"
+        answer = anna.client.get(url, {name: at.isoformat() for name, at in query.items()})
+        lines = answer.content.decode().splitlines()
+        return [(int(line[:-4]) - NOON_MS) // 1000 for line in lines if line.endswith(".mp4")]
+
+    assert [starts(at) for at in (0, 4, 8, 12)] == [[0, 4], [4], [8], [12]]
+    assert of_same_tracks([]) == []
 
 
 def test_a_segment_is_served_in_ranges_and_only_while_it_is_indexed(

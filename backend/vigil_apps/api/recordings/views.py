@@ -22,7 +22,7 @@ from surveillance.core.validation import parse
 from surveillance.selectors.access import camera_for
 from vigil_apps.api.recordings.period import MOMENT, PERIOD, moment_of, period_of
 from vigil_apps.api.recordings.serializers import TimelineSerializer
-from vigil_apps.recordings.core.playlist import media_playlist
+from vigil_apps.recordings.core.playlist import media_playlist, of_same_tracks
 from vigil_apps.recordings.models import RecordedSegment
 from vigil_apps.recordings.selectors import recorded_periods, recorded_segments, recording_gaps, segment_at
 from vigil_apps.recordings.services import NoSuchCameraError, recordings_register, upload_urls
@@ -110,11 +110,12 @@ class PlaylistView(APIView):
     def get(self, request: Request, camera_id: int) -> HttpResponse:
         """Returns an HLS playlist of at most 24 hours; 404 if nothing of them is recorded.
 
-        Each segment has its time of day. Gaps of up to a minute keep their length, longer ones are skipped.
+        Each segment has its time of day. Gaps of up to a minute keep their length, longer ones are skipped. The
+        playlist ends where the recording begins or ceases to have audio; request what follows from there.
         """
         camera = camera_for(principal_of(request), camera_id)
         period = period_of(request, _LONGEST_PLAYLIST)
-        items = list(recorded_segments(camera_id=camera.pk, **period.milliseconds))
+        items = of_same_tracks(recorded_segments(camera_id=camera.pk, **period.milliseconds))
         if not items:
             raise Http404
         answer = HttpResponse(

@@ -1,35 +1,39 @@
-"""Join recorded files (fragmented MP4, one video track) into one plain MP4 without transcoding.
+"""Join recorded files (fragmented MP4: a video track, maybe an audio track) into one plain MP4 without transcoding.
 
-Times are copied from the fragments, so a gap between two files keeps its length. The sample tables follow the data,
-since their size is only known then.
+Times are copied from the fragments, so a gap between two files keeps its length, and audio stays with its video. The
+sample tables follow the data, since their size is only known then.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import BinaryIO
 
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError, box, boxes, child, full_box
 
 _NOT_SYNC = 0x10000
+_MOST_TRACKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
-    """What the `moov` box of the first file says about its track."""
+class _Description:
+    """What the `moov` box of the first file says about a track. The defaults are those of its frames."""
 
+    trak: bytes
+    is_video: bool
     timescale: int
-    movie_timescale: int
-    moov: bytes
     duration: int
     size: int
     flags: int
 
 
 @dataclass(slots=True)
-class _Tables:
-    """The frames written so far, and the places of their data."""
+class _Track:
+    """The frames of a track written so far, and the places of their data. Those of audio are packets."""
+
+    description: _Description
 
     times: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -38,6 +42,16 @@ class _Tables:
     offsets: list[int] = field(default_factory=list)
     runs: list[tuple[int, int]] = field(default_factory=list)
     last_duration: int = 1
+
+    @property
+    def shown_at(self) -> int:
+        """Return when the first frame is shown; B-frames shift it."""
+        return min(time + shift for time, shift in zip(self.times[:64], self.shifts, strict=False))
+
+    @property
+    def duration(self) -> int:
+        """Return the duration of all frames."""
+        return self.times[-1] - self.times[0] + self.last_duration
 
     def add(self, time: int, duration: int, size: int, marks: int, shift: int) -> None:
         """Add a frame. Files may overlap by some milliseconds, but decoding times must increase."""
@@ -54,46 +68,56 @@ class Mp4Join:
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
-        self._track: _Track | None = None
-        self._tables = _Tables()
+        self._moov = b""
+        self._tracks: dict[int, _Track] = {}
         head = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
         output.write(head + struct.pack(">I4sQ", 1, b"mdat", 0))
         self._mdat, self._position = len(head), len(head) + 16
 
     @property
     def frames(self) -> int:
-        """Return the number of frames."""
-        return len(self._tables.sizes)
+        """Return the number of frames of video."""
+        return sum(len(track.sizes) for track in self._tracks.values() if track.description.is_video)
 
     def add(self, content: bytes) -> None:
         """Add one recorded file. Raises InvalidRecordingError."""
         data = memoryview(content)
         for kind, start, begin, end in boxes(data, 0, len(data)):
-            if kind == b"moov" and self._track is None:
-                self._track = _track_of(data, start, begin, end)
+            if kind == b"moov" and not self._moov:
+                self._tracks = _tracks_of(data, begin, end)
+                self._moov = bytes(data[begin:end])
             elif kind == b"moof":
                 self._add_fragment(data, start, begin, end)
 
     def finish(self) -> None:
         """Write the sample tables. Raises InvalidRecordingError if there is no frame."""
-        if self._track is None or not self.frames:
+        if not self.frames:
             raise InvalidRecordingError("there is no frame")
-        self._output.write(_moov(self._track, self._tables))
+        self._output.write(_moov_of(memoryview(self._moov), [one for one in self._tracks.values() if one.sizes]))
         self._output.seek(self._mdat + 8)
         self._output.write(struct.pack(">Q", self._position - self._mdat))
 
     def _add_fragment(self, data: memoryview, moof: int, begin: int, end: int) -> None:
-        track = self._track
-        if track is None:
+        if not self._tracks:
             raise InvalidRecordingError("a fragment precedes the description of its track")
-        first, last = child(data, begin, end, b"traf")
-        defaults, base = _defaults(data, *child(data, first, last, b"tfhd"), track, moof)
+        for kind, _, first, last in boxes(data, begin, end):
+            if kind == b"traf":
+                self._add_track_fragment(data, moof, first, last)
+
+    def _add_track_fragment(self, data: memoryview, moof: int, first: int, last: int) -> None:
+        header, header_end = child(data, first, last, b"tfhd")
+        track = self._tracks.get(struct.unpack_from(">I", data, header + 4)[0])
+        if track is None:
+            raise InvalidRecordingError("a fragment belongs to no track")
+        defaults, base = _defaults(data, header, header_end, track.description, moof)
         time = _decode_time(data, child(data, first, last, b"tfdt")[0])
         for kind, _, run, _ in boxes(data, first, last):
             if kind == b"trun":
-                time = self._add_run(data, run, time, base, defaults)
+                time = self._add_run(data, run, time, base, defaults, track)
 
-    def _add_run(self, data: memoryview, at: int, time: int, base: int, defaults: tuple[int, int, int]) -> int:
+    def _add_run(
+        self, data: memoryview, at: int, time: int, base: int, defaults: tuple[int, int, int], track: _Track
+    ) -> int:
         flags, count = struct.unpack_from(">II", data, at)
         version, flags, at = flags >> 24, flags & 0xFFFFFF, at + 8
         begin = base
@@ -114,32 +138,50 @@ class Mp4Join:
                 marks, at = struct.unpack_from(">I", data, at)[0], at + 4
             if flags & 0x800:
                 shift, at = struct.unpack_from(">i" if version else ">I", data, at)[0], at + 4
-            self._tables.add(time, duration, size, marks, shift)
+            track.add(time, duration, size, marks, shift)
             time, source = time + duration, source + size
         if source > len(data):
             raise InvalidRecordingError("a frame is cut off")
-        self._tables.offsets.append(self._position)
-        self._tables.runs.append((len(self._tables.offsets), count))
+        track.offsets.append(self._position)
+        track.runs.append((len(track.offsets), count))
         self._output.write(data[begin:source])
         self._position += source - begin
         return time
 
 
-def _track_of(data: memoryview, start: int, begin: int, end: int) -> _Track:
-    if sum(kind == b"trak" for kind, *_ in boxes(data, begin, end)) != 1:
-        raise InvalidRecordingError("it does not have exactly one track")
-    mdhd = child(data, *child(data, *child(data, begin, end, b"trak"), b"mdia"), b"mdhd")[0]
-    mvhd = child(data, begin, end, b"mvhd")[0]
-    trex = child(data, *child(data, begin, end, b"mvex"), b"trex")[0]
-    _, _, duration, size, flags = struct.unpack_from(">IIIII", data, trex + 4)
-    return _Track(_timescale(data, mdhd), _timescale(data, mvhd), bytes(data[start:end]), duration, size, flags)
+def _tracks_of(data: memoryview, begin: int, end: int) -> dict[int, _Track]:
+    """Return the tracks of a file by their number. Raises InvalidRecordingError."""
+    mvex = child(data, begin, end, b"mvex")
+    defaults = {
+        struct.unpack_from(">I", data, trex + 4)[0]: struct.unpack_from(">III", data, trex + 12)
+        for kind, _, trex, _ in boxes(data, *mvex)
+        if kind == b"trex"
+    }
+    tracks: dict[int, _Track] = {}
+    for kind, _, first, last in boxes(data, begin, end):
+        if kind == b"trak":
+            tkhd = child(data, first, last, b"tkhd")[0]
+            number = struct.unpack_from(">I", data, tkhd + (20 if data[tkhd] else 12))[0]
+            mdia = child(data, first, last, b"mdia")
+            handler = child(data, *mdia, b"hdlr")[0]
+            is_video = bytes(data[handler + 8 : handler + 12]) == b"vide"
+            scale = _timescale(data, child(data, *mdia, b"mdhd")[0])
+            if number not in defaults:
+                raise InvalidRecordingError("a track has no defaults")
+            tracks[number] = _Track(_Description(bytes(data[first:last]), is_video, scale, *defaults[number]))
+    videos = sum(track.description.is_video for track in tracks.values())
+    if videos != 1 or len(tracks) > _MOST_TRACKS:
+        raise InvalidRecordingError("it does not have exactly one video track, and at most one of audio")
+    return tracks
 
 
 def _timescale(data: memoryview, at: int) -> int:
     return int(struct.unpack_from(">I", data, at + (20 if data[at] else 12))[0])
 
 
-def _defaults(data: memoryview, at: int, end: int, track: _Track, moof: int) -> tuple[tuple[int, int, int], int]:
+def _defaults(
+    data: memoryview, at: int, end: int, track: _Description, moof: int
+) -> tuple[tuple[int, int, int], int]:
     """Return the default duration, size and flags of a fragment's frames, and the base of its data offsets."""
     flags = struct.unpack_from(">I", data, at)[0] & 0xFFFFFF
     at, base = at + 8, moof
@@ -159,29 +201,32 @@ def _decode_time(data: memoryview, at: int) -> int:
     return int(struct.unpack_from(">Q" if data[at] else ">I", data, at + 4)[0])
 
 
-def _moov(track: _Track, tables: _Tables) -> bytes:
-    """Return the `moov` box of the first file with the durations and sample tables of all."""
-    data = memoryview(track.moov)
-    length = tables.times[-1] - tables.times[0] + tables.last_duration
-    movie = length * track.movie_timescale // track.timescale
-    begin, end = child(data, 0, len(data), b"moov")
-    parts = [_header(data, *child(data, begin, end, b"mvhd"), b"mvhd", movie)]
-    trak = child(data, begin, end, b"trak")
-    mdia = child(data, *trak, b"mdia")
+def _moov_of(moov: memoryview, tracks: list[_Track]) -> bytes:
+    """Return the content of the first file's `moov` box with the durations and sample tables of all files."""
+    mvhd = child(moov, 0, len(moov), b"mvhd")
+    scale = _timescale(moov, mvhd[0])
+    began = next(Fraction(one.shown_at, one.description.timescale) for one in tracks if one.description.is_video)
+    traks = [_trak(track, began, scale) for track in tracks]
+    longest = max(duration for _, duration in traks)
+    return box(b"moov", _header(moov, *mvhd, b"mvhd", longest), *(trak for trak, _ in traks))
+
+
+def _trak(track: _Track, began: Fraction, movie_timescale: int) -> tuple[bytes, int]:
+    """Return the `trak` box of a track and its duration in the movie. `began`: when the movie begins, in seconds."""
+    data = memoryview(track.description.trak)
+    edits, movie = _edits(track, began, movie_timescale)
+    mdia = child(data, 0, len(data), b"mdia")
     minf = child(data, *mdia, b"minf")
     stsd = child(data, *child(data, *minf, b"stbl"), b"stsd")
     kept = b"".join(bytes(data[one:last]) for kind, one, _, last in boxes(data, *minf) if kind != b"stbl")
-    stbl = box(b"stbl", box(b"stsd", bytes(data[stsd[0] : stsd[1]])), *_sample_tables(tables))
+    stbl = box(b"stbl", box(b"stsd", bytes(data[stsd[0] : stsd[1]])), *_sample_tables(track))
     media = box(
         b"mdia",
-        _header(data, *child(data, *mdia, b"mdhd"), b"mdhd", length),
+        _header(data, *child(data, *mdia, b"mdhd"), b"mdhd", track.duration),
         box(b"hdlr", bytes(data[slice(*child(data, *mdia, b"hdlr"))])),
         box(b"minf", kept, stbl),
     )
-    parts.append(
-        box(b"trak", _header(data, *child(data, *trak, b"tkhd"), b"tkhd", movie), _edits(tables, movie), media)
-    )
-    return box(b"moov", *parts)
+    return box(b"trak", _header(data, *child(data, 0, len(data), b"tkhd"), b"tkhd", movie), edits, media), movie
 
 
 def _header(data: memoryview, begin: int, end: int, kind: bytes, duration: int) -> bytes:
@@ -196,16 +241,25 @@ def _header(data: memoryview, begin: int, end: int, kind: bytes, duration: int) 
     return full_box(kind, 1, flags, struct.pack(">QQ", created, changed), middle, struct.pack(">Q", duration), rest)
 
 
-def _edits(tables: _Tables, duration: int) -> bytes:
-    """Return an edit list that begins with the first frame shown; B-frames shift it."""
-    first = min(time - tables.times[0] + shift for time, shift in zip(tables.times[:64], tables.shifts, strict=False))
-    if not first:
-        return b""
-    entry = struct.pack(">IQqI", 1, duration, max(first, 0), 1 << 16)
-    return box(b"edts", full_box(b"elst", 1, 0, entry))
+def _edits(track: _Track, began: Fraction, movie_timescale: int) -> tuple[bytes, int]:
+    """Return the edit list that places a track in the movie, and the duration up to its end there.
+
+    What precedes the movie is skipped, and a later begin is an empty edit (ISO/IEC 14496-12, section 8.6.6).
+    """
+    scale = track.description.timescale
+    late = round((Fraction(track.times[0], scale) - began) * scale)
+    skipped = max(-late, 0)
+    shown = (track.duration - skipped) * movie_timescale // scale
+    empty = max(late, 0) * movie_timescale // scale
+    if not empty and not skipped:
+        return b"", shown
+    entries = [struct.pack(">QqI", empty, -1, 1 << 16)] if empty else []
+    entries.append(struct.pack(">QqI", shown, skipped, 1 << 16))
+    elst = full_box(b"elst", 1, 0, struct.pack(">I", len(entries)), *entries)
+    return box(b"edts", elst), empty + shown
 
 
-def _sample_tables(tables: _Tables) -> Iterator[bytes]:
+def _sample_tables(tables: _Track) -> Iterator[bytes]:
     times, shifts, keys = tables.times, tables.shifts, tables.keys
     deltas = [*(later - one for one, later in pairwise(times)), tables.last_duration]
     if max(deltas) >= 2**32:
@@ -213,7 +267,8 @@ def _sample_tables(tables: _Tables) -> Iterator[bytes]:
     yield full_box(b"stts", 0, 0, _runs(deltas, ">II"))
     if any(shifts):
         yield full_box(b"ctts", 1, 0, _runs(shifts, ">Ii"))
-    yield full_box(b"stss", 0, 0, struct.pack(f">I{len(keys)}I", len(keys), *keys))
+    if tables.description.is_video:
+        yield full_box(b"stss", 0, 0, struct.pack(f">I{len(keys)}I", len(keys), *keys))
     chunks = [next(group) for _, group in groupby(tables.runs, key=lambda run: run[1])]
     entries = b"".join(struct.pack(">III", number, count, 1) for number, count in chunks)
     yield full_box(b"stsc", 0, 0, struct.pack(">I", len(chunks)), entries)

@@ -6,7 +6,7 @@ one span need no discontinuity; after a gap or a change of format there is one.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,11 +26,22 @@ class Item:
     size_bytes: int
     init_id: str
     init_bytes: int
+    has_audio: bool = False
 
     @property
     def end_ms(self) -> int:
         """Return its end."""
         return self.start_ms + self.duration_ms
+
+
+def of_same_tracks(items: Iterable[Item]) -> list[Item]:
+    """Return the first items: up to where audio begins or ends, since hls.js plays a playlist with it or without."""
+    found: list[Item] = []
+    for item in items:
+        if found and item.has_audio != found[0].has_audio:
+            break
+        found.append(item)
+    return found
 
 
 def media_playlist(items: Sequence[Item], url_of: Callable[[int], str]) -> str:

@@ -1,11 +1,13 @@
 """Play a clip into a recorder as a camera sends it, on clocks that the test moves."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
 from tests.integration.services.made_clips import as_stream
 
+from cctv.clips.audio import AudioFormat, AudioPacket, format_of
 from cctv.clips.packet_buffer import Packet
 from cctv.clips.parameter_sets import ParameterSets
 from cctv.recording.recorder import SegmentRecorder
@@ -55,6 +57,25 @@ def packets_of(clip: Path, codec: str = "h264") -> Iterator[Packet]:
             zero = dts if zero is None else zero
             sets.update(bytes(one))
             yield Packet(bytes(one), pts - zero, dts - zero, one.is_keyframe, dts - zero, sets.joined())
+
+
+def audio_of(clip: Path) -> tuple[AudioFormat, list[AudioPacket]]:
+    """Return the clip's audio as RTP brings it: at most 0.1 s in a packet."""
+    with av.open(str(clip)) as file:
+        stream = file.streams.audio[0]
+        audio_format, found = format_of(stream), []
+        for one in file.demux(stream):
+            if one.size and one.pts is not None:
+                at, data = float(one.pts * one.time_base), bytes(one)
+                if stream.codec_context.name.startswith("pcm"):
+                    step = audio_format.sample_rate // 10
+                    found += [
+                        AudioPacket(data[n : n + step], at + n / audio_format.sample_rate, at)
+                        for n in range(0, len(data), step)
+                    ]
+                else:
+                    found.append(AudioPacket(data, at, at))
+        return audio_format, [replace(one, received_at=one.pts or 0.0) for one in found]
 
 
 def play(

@@ -49,9 +49,9 @@ def test_one_supported_audio_track_is_selected(tracks: list[str], chosen: str) -
         ("", "the camera offers no audio; switch its microphone on"),
         (
             audio(99, "track2", "EVRC/8000"),
-            "the camera's audio (EVRC) cannot be kept in clips; set its audio codec to",
+            "the camera's audio (EVRC) cannot be stored; set its audio codec to",
         ),
-        (audio(99, "track2"), "the camera's audio (payload type 99) cannot be kept"),
+        (audio(99, "track2"), "the camera's audio (payload type 99) cannot be stored"),
     ],
 )
 def test_missing_audio_track_has_a_reason(tracks: str, problem: str) -> None:

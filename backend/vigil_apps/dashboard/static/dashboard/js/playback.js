@@ -13,6 +13,7 @@ export class Playback {
     Object.assign(this, { texts, dayOfScreen, changed, reload });
     this.isLive = false;
     this.isPlaying = false;
+    this.isMuted = true;
     this.at = null;
     this.screens = screens.map((element, index) => this.#prepare(element, index));
     setInterval(() => this.#tick(), TICK_MS);
@@ -34,6 +35,15 @@ export class Playback {
 
   set speed(value) {
     for (const { video } of this.screens) Object.assign(video, { defaultPlaybackRate: value, playbackRate: value });
+  }
+
+  // Only the first camera is heard.
+  get hasAudio() { return !this.isLive && this.screens[0].isShown && this.screens[0].player.hasAudio; }
+
+  toggleAudio() {
+    this.isMuted = !this.isMuted;
+    this.screens[0].video.muted = this.isMuted;
+    this.changed();
   }
 
   // Shows that time on all cameras. Within a gap, a camera shows the reason instead.

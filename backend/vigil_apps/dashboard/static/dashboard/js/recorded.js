@@ -19,6 +19,7 @@ export class RecordedPlayer {
     this.target = null; // the requested time until its frame is shown
     this.wantsPlay = false;
     this.isRecovered = false;
+    this.hasAudio = false;
     video.addEventListener("seeked", () => this.#settle());
     video.addEventListener("canplay", () => { if (!video.seeking) this.#settle(); }); // the begin needs no seek
     video.addEventListener("ended", () => { if (this.fragments.length || !this.hls) this.ended(this.to); });
@@ -77,13 +78,15 @@ export class RecordedPlayer {
     return fragment.start + Math.max(0, ms - fragment.programDateTime) / 1000;
   }
 
-  #load(ms, until) {
+  // `before`: how much earlier the playlist begins.
+  #load(ms, until, before = BEFORE_MS) {
     const isSupported = window.Hls?.isSupported();
-    this.from = isSupported ? ms - BEFORE_MS : ms;
+    this.from = isSupported ? ms - before : ms;
     this.to = isSupported ? ms + WINDOW_MS : Math.min(until, ms + WINDOW_MS);
     this.fragments = [];
     const source = `${this.url}playlist.m3u8?from=${encodeURIComponent(iso(this.from))}&to=${encodeURIComponent(iso(this.to))}`;
-    if (isSupported) this.#loadByHls(source);
+    this.hasAudio = !isSupported; // it is not known before it is played
+    if (isSupported) this.#loadByHls(source, () => before > 0 && ms < until && this.#end() <= ms, () => this.#load(ms, until, 0));
     else if (this.video.canPlayType(TYPE)) this.#loadNatively(source);
     else this.failed("codec");
     if (this.wantsPlay) this.play();
@@ -94,7 +97,8 @@ export class RecordedPlayer {
     this.video.addEventListener("loadeddata", () => this.#settle(), { once: true });
   }
 
-  #loadByHls(source) {
+  // A playlist ends where audio begins or ends. If `isShort()`, that is before the requested time: `reload()` instead.
+  #loadByHls(source, isShort, reload) {
     this.hls?.destroy();
     const { Hls } = window;
     // Without a worker: it would need a script from a blob, which the page's policy forbids.
@@ -105,10 +109,12 @@ export class RecordedPlayer {
       const isFirst = this.fragments.length === 0;
       this.fragments = details.fragments;
       if (!isFirst) return;
+      if (isShort()) return setTimeout(reload); // not while hls.js handles the event
       const place = this.#place(this.target ?? this.from);
       hls.startLoad(place);
       this.video.currentTime = place;
     });
+    hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => { this.hasAudio = Boolean(tracks.audiovideo || tracks.audio); });
     hls.on(Hls.Events.ERROR, (_, data) => this.#report(data));
     hls.loadSource(source);
     hls.attachMedia(this.video);

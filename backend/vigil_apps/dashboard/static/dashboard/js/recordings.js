@@ -53,6 +53,9 @@ function render() {
   toggle.dataset.plays = isPlaying ? "yes" : "no";
   toggle.querySelector("[data-toggle-text]").textContent = isPlaying ? toggle.dataset.textPause : toggle.dataset.textPlay;
   root.querySelector("[data-do=live]").setAttribute("aria-pressed", String(isLive));
+  const audio = root.querySelector("[data-do=audio]");
+  audio.hidden = !playback.hasAudio;
+  audio.setAttribute("aria-pressed", String(!playback.isMuted));
   const time = isLive ? Date.now() : at;
   if (time === null) return;
   if (!isLive && time >= day[1]) showDay(time); // played past midnight
@@ -262,6 +265,7 @@ const actions = {
     const isSaved = playback.screens.map(({ video, isShown, player }, index) => isShown && saveFrame(video, given.cameras[index].name, player.now));
     if (!isSaved.includes(true)) toast(texts.textNoFrame, "info");
   },
+  audio: () => playback.toggleAudio(),
   live: async () => {
     if (playback.isLive) return leaveLive();
     if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
