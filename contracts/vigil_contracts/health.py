@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from vigil_contracts.bounds import Count, FrameRate, Instant, Pixels
+from vigil_contracts.cost import CameraCost
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 from vigil_contracts.shadow import ShadowReport
 
@@ -73,6 +74,9 @@ class HealthReport(BaseModel):
     shadow: ShadowReport | None = Field(
         default=None, description="The comparison with a new model, since its trial began; null: there is none."
     )
+    cost: CameraCost | None = Field(
+        default=None, description="What the camera costs its detector; null: not measured yet."
+    )
 
 
 class Heartbeat(BaseModel):
@@ -90,6 +94,7 @@ class Heartbeat(BaseModel):
     inference: InferenceHealth = InferenceHealth()
     objects: ObjectCounts | None = Field(default=None, description="Null: unknown, for example without a stream.")
     shadow: ShadowReport | None = Field(default=None, description="The comparison with a new model, if one runs.")
+    cost: CameraCost | None = Field(default=None, description="What the camera costs; null: not measured yet.")
     spooled_alerts: Count = 0
     detector: str = Field(default="", max_length=253, description="Name of the detector's pod or host.")
     revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")

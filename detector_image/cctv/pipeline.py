@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
+from cctv.common.cost_meter import CostMeter
 from cctv.common.events import Event
 from cctv.common.frame import Frame
 from cctv.common.jpeg import preview_jpeg
@@ -77,6 +78,8 @@ class Shared:
     """Which addresses cameras may have when they are asked for their own events."""
     shadow: ShadowModels | None = None
     """The model to compare with the one in use."""
+    cost: CostMeter | None = None
+    """Measures what a camera costs; None with a model in shadow, which would count as a part of it."""
 
 
 class CameraPipeline:
@@ -180,6 +183,8 @@ class CameraPipeline:
         beat = self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
         if (shadow := self._shadow) is not None:
             beat = beat.model_copy(update={"shadow": shadow.report()})
+        if self._shared.cost is not None:
+            beat = beat.model_copy(update={"cost": self._shared.cost.cost()})
         # Without frames that are analysed, nobody knows what is in view.
         return beat.model_copy(update={"objects": self._presence.counts}) if self.is_streaming else beat
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cctv.common.busy_time import BusyTime
 from cctv.common.frame import Frame
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError, without_folders
 from cctv.detectors.inference_server import InferenceServer
@@ -56,6 +57,8 @@ class Models:
         self._load = load or (self._load_by_name if self._server is None else partial(_from_server, self._server))
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
+        self.busy = BusyTime()
+        """During how much time one of the models is in use by a camera."""
 
     def get(self, name: str, prompts: tuple[str, ...] = ()) -> Model:
         """Return the model of that name (`""`: the default) for these prompts.
@@ -139,10 +142,14 @@ def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -
 
 
 class TimedModel:
-    """A shared model as used by one camera; measures the inference time."""
+    """A shared model as used by one camera; measures the inference time.
 
-    def __init__(self, model: Model, camera_id: int) -> None:
+    `busy`: the busy time of all cameras of the process, to which the inferences are added.
+    """
+
+    def __init__(self, model: Model, camera_id: int, busy: BusyTime | None = None) -> None:
         self._model = model.for_camera(camera_id) if isinstance(model, RemoteModel) else model
+        self._busy = busy or BusyTime()
         self._lock = threading.Lock()
         self.uses = 0
         self.seconds = 0.0
@@ -159,7 +166,12 @@ class TimedModel:
     def submit(self, frame: Frame) -> Future[Detections]:
         self.uses += 1
         began = time.perf_counter()
-        future = self._model.submit(frame)
+        self._busy.begin()
+        try:
+            future = self._model.submit(frame)
+        except BaseException:
+            self._busy.end()
+            raise
         future.add_done_callback(lambda done: self._count(done, time.perf_counter() - began))
         return future
 
@@ -180,6 +192,7 @@ class TimedModel:
         """Do nothing: all cameras share the model."""
 
     def _count(self, _done: Future[Detections], seconds: float) -> None:
+        self._busy.end()
         with self._lock:  # several regions of a frame may end at the same time
             self.seconds += seconds
 
@@ -187,8 +200,8 @@ class TimedModel:
 class MeasuredModel(TimedModel):
     """Also counts inference time and detections in the camera's metrics."""
 
-    def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
-        super().__init__(model, camera_id)
+    def __init__(self, model: Model, metrics: Metrics, camera_id: int, busy: BusyTime | None = None) -> None:
+        super().__init__(model, camera_id, busy)
         self._metrics, self._camera = metrics, str(camera_id)
 
     def _count(self, done: Future[Detections], seconds: float) -> None:

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Protocol
 
 from cctv.clips.recorder import ClipLimits
+from cctv.common.cost_meter import CostMeter
 from cctv.config import InvalidSettingError, Settings, listening
 from cctv.delivery.heartbeat import Heart
 from cctv.delivery.recordings import DirectoryStore, RecordingSender, Store, UploadStore
@@ -181,6 +182,7 @@ class Detector:
             on_recorded=self._recording_sender.notify,
             device_options=sources.options,
             shadow=self._shadow_models,
+            cost=CostMeter(self._models.busy.seconds) if self._shadow_models is None else None,
         )
 
     def _on_api_answer(self) -> None:

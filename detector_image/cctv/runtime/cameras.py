@@ -150,6 +150,8 @@ class Cameras:
                     pipeline.check()
                 except Exception:  # the other pipelines must still be checked
                     log.exception("the watchdog failed to check a camera")
+            if self._shared.cost is not None:
+                self._shared.cost.sample(self.streaming())
             self.checked_at = time.monotonic()
 
 

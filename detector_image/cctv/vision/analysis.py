@@ -26,7 +26,9 @@ class Analysis:
         metrics: Metrics,
         offline_alert_after_seconds: float,
     ) -> None:
-        self._models = [MeasuredModel(models.get(*name), metrics, camera.id) for name in names_of_models(camera)]
+        self._models = [
+            MeasuredModel(models.get(*name), metrics, camera.id, models.busy) for name in names_of_models(camera)
+        ]
         self._names = ", ".join(models.name_of(name) for name, _ in names_of_models(camera))
         self.analyser: FrameAnalyser = Analyser(camera, as_one(self._models)) if self._models else NoAnalyser()
         self.outage = OutageWatch(offline_alert_after_seconds)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from cctv.common.cost_meter import CostMeter
 from cctv.common.frame import Frame
 from cctv.delivery import spool as spool_module
 from cctv.delivery.spool import Spool
@@ -343,3 +344,33 @@ def test_camera_with_its_own_events_loads_no_model(stage: Stage) -> None:
     assert beat.phase is CameraPhase.DEGRADED
     assert "not in an allowed network" in beat.message
     assert (beat.inference.model, stage.model.asked, len(stage.loads)) == ("", 0, 1)
+
+
+def test_heartbeat_tells_what_the_camera_costs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cctv.common.cost_meter.SAMPLE_SECONDS", 0.1)
+    meter = CostMeter(stage.shared.models.busy.seconds)
+    stage.shared = replace(stage.shared, cost=meter)
+    stage.cameras = Cameras(stage.shared)
+    stage.begin()
+    assert stage.beat().cost is None
+    stage.until(lambda: stage.beat().cost is not None)
+    cost = stage.beat().cost
+    assert cost is not None
+    assert 0 < cost.cpu_cores.p50 <= cost.cpu_cores.p95
+    assert cost.memory_bytes is not None
+    assert cost.memory_bytes.p50 > 10**6
+    assert stage.shared.models.busy.seconds() > 0
+    assert cost.inference_share.p95 <= 1
+
+
+def test_model_that_refuses_a_frame_is_not_busy_afterwards(stage: Stage) -> None:
+    stage.begin()
+    stage.until(lambda: stage.model.asked > 3)
+    stage.model.trouble = _fails
+    stage.until(lambda: stage.cameras.analysis_problem() is not None)
+    stage.model.trouble = lambda: None
+    stage.cameras.apply(ActiveCameras(()))
+    busy = stage.shared.models.busy
+    before = busy.seconds()
+    time.sleep(0.05)
+    assert busy.seconds() == before
