@@ -61,6 +61,12 @@ _CAMERA = {
         "spooled_alerts": 0,
         "wake_time": None,
         "shadow": None,
+        "cost": {
+            "cpu_cores": {"p50": 0.21, "p95": 0.34},
+            "memory_bytes": {"p50": 231_735_296, "p95": 235_929_600},
+            "inference_share": {"p50": 0.06, "p95": 0.15},
+            "seconds": 3600,
+        },
     },
 }
 _SEGMENT_MS = 1_795_435_200_000

@@ -18,6 +18,7 @@ from surveillance.selectors.rooms import room_problem_of
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.recording_limits import site_recording_of
 from vigil_apps.web.strict_fields import StrictFields
+from vigil_contracts.cost import CameraCost
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 from vigil_contracts.device import ControlResult, DeviceResult
@@ -54,6 +55,15 @@ class ShadowField(serializers.Field[ShadowReport, Any, Any, ShadowReport]):
         return value.model_dump(mode="json")
 
 
+@extend_schema_field(cast("Any", CameraCost))
+class CostField(serializers.Field[CameraCost, Any, Any, CameraCost]):
+    """A `vigil_contracts.cost.CameraCost`; read-only."""
+
+    def to_representation(self, value: CameraCost) -> dict[str, Any]:
+        """Return the cost as JSON."""
+        return value.model_dump(mode="json")
+
+
 class HealthSerializer(serializers.Serializer[Any]):
     """A camera's state with its reason."""
 
@@ -69,6 +79,11 @@ class HealthSerializer(serializers.Serializer[Any]):
         read_only=True,
         allow_null=True,
         help_text="The comparison with a new model, summed up since its trial began; null: there is none.",
+    )
+    cost = CostField(
+        read_only=True,
+        allow_null=True,
+        help_text="What the camera costs its detector, over the last hour at most; null: not measured yet.",
     )
 
 

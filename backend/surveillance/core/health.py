@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from vigil_contracts.cost import CameraCost
 from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
 from vigil_contracts.shadow import ShadowReport
@@ -29,6 +30,7 @@ class Report:
     inference: InferenceHealth = field(default_factory=InferenceHealth)
     spooled_alerts: int = 0
     shadow: ShadowReport | None = None
+    cost: CameraCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Health:
     """When a camera that is asleep wakes up."""
     shadow: ShadowReport | None = None
     """The comparison with a new model, summed up since its trial began."""
+    cost: CameraCost | None = None
+    """What the camera costs its detector; None: not measured, or no current report."""
 
 
 def camera_health(
@@ -102,6 +106,7 @@ def _reported(report: Report) -> Health:
         report.inference,
         report.spooled_alerts,
         shadow=report.shadow,
+        cost=report.cost,
     )
 
 

@@ -28,6 +28,7 @@ class CameraHealth(models.Model):
         null=True, blank=True, help_text="List of vigil_contracts.health.ObjectCount. Null: unknown."
     )
     shadow = models.JSONField(null=True, blank=True, help_text="As surveillance.core.shadow.StoredShadow.")
+    cost = models.JSONField(null=True, blank=True, help_text="As vigil_contracts.cost.CameraCost. Null: unknown.")
     spooled_alerts = models.PositiveBigIntegerField(default=0)
     detector = models.CharField(max_length=253, blank=True)
     revision = models.CharField(max_length=64, blank=True)

@@ -14,6 +14,7 @@ from surveillance.core.shadow import total_shadow
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
 from surveillance.selectors.clusters import cluster_problem
 from vigil_contracts.camera import AlertTotals
+from vigil_contracts.cost import CameraCost
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
@@ -136,6 +137,10 @@ def _report(camera: Camera) -> Report | None:
         inference = InferenceHealth.model_validate(stored.inference)
     except ValidationError:  # as above
         inference = InferenceHealth()
+    try:
+        cost = CameraCost.model_validate(stored.cost) if stored.cost is not None else None
+    except ValidationError:  # as above
+        cost = None
     return Report(
         CameraPhase(stored.phase),
         Reason(stored.reason),
@@ -145,6 +150,7 @@ def _report(camera: Camera) -> Report | None:
         inference,
         stored.spooled_alerts,
         shadow=total_shadow(stored.shadow),
+        cost=cost,
     )
 
 
