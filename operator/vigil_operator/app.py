@@ -15,6 +15,7 @@ from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.core.start_times import StartTimes
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
+from vigil_operator.kube.camera_costs import CameraCosts
 from vigil_operator.kube.class_reporter import ClassReporter
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.definitions import DefinitionCheck
@@ -228,6 +229,7 @@ async def _work(
         namespace=settings.namespace,
         start_times=start_times,
         rollouts=ModelRollouts(store, directory),
+        costs=CameraCosts(store, directory),
         node_use=lambda: nodes.use,
         watched_elsewhere=lambda: unwatched.watched_elsewhere,
     )

@@ -1,12 +1,13 @@
 """Build a DetectorClass's `status`: whether detectors of it can be created, and how many cameras use it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
+from vigil_operator.core.camera_cost import excesses
 from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType, rfc3339
 from vigil_operator.core.desired.deployment import build_deployment
@@ -23,6 +24,9 @@ ROLLOUT_SUCCEEDED = "RolloutSucceeded"
 
 _SUCCEEDED = {RolloutPhase.PROMOTED.value: True, RolloutPhase.ABORTED.value: False}
 _STATUSES = {True: ConditionStatus.TRUE, False: ConditionStatus.FALSE, None: ConditionStatus.UNKNOWN}
+
+REQUESTS_SUFFICIENT = "RequestsSufficient"
+"""Only when detectors of the class have measured what they need. Kubernetes places them by what they request."""
 
 DEFAULT = "Default"
 """Only on classes that are annotated as the default together with others."""
@@ -115,9 +119,24 @@ def build_class_status(
         succeeded = _SUCCEEDED.get(rollout["phase"])
         text = f"{rollout['phase']}: {rollout['message']}"
         conditions.append(_condition(found, ROLLOUT_SUCCEEDED, succeeded, rollout["reason"], text, now))
+    if capacity is not None and (per_camera := capacity.get("perCamera")):
+        missing = excesses(per_camera, capacity.get("requests") or {})
+        reason, text = requests_verdict(missing)
+        conditions.append(_condition(found, REQUESTS_SUFFICIENT, not missing, reason, text, now))
     status = {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}
     measured = {"startSeconds": start_seconds, "capacity": capacity, "rollout": rollout}
     return status | {name: value for name, value in measured.items() if value is not None}
+
+
+def requests_verdict(missing: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
+    """Return reason and message of `RequestsSufficient`. `missing`: as returned by `excesses`."""
+    if not missing:
+        return "Sufficient", "Detectors of this class request as much CPU and memory as they need."
+    figures = "; ".join(f"{name}: {need} needed, {request} requested" for name, need, request in missing)
+    return "RequestsTooLow", (
+        f"Detectors of this class need more than they request (95th percentile): {figures}. Nodes may get more"
+        " detectors than they can serve. Raise spec.resources.requests."
+    )
 
 
 def several_defaults_problem(name: str, classes: Mapping[str, DetectorClass]) -> str | None:

@@ -28,6 +28,7 @@ from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.observed import Camera, DetectorClass
 from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
 from vigil_operator.core.start_times import StartTimes
+from vigil_operator.kube.camera_costs import CameraCosts
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import DETECTOR_CLASS
 from vigil_operator.kube.model_rollouts import ModelRollouts
@@ -72,6 +73,7 @@ class ClassReporter:
         namespace: str,
         start_times: StartTimes | None = None,
         rollouts: ModelRollouts | None = None,
+        costs: CameraCosts | None = None,
         node_use: Callable[[], NodeUse | None] = lambda: None,
         watched_elsewhere: Callable[[], Iterable[Camera]] = tuple,
         clock: Clock = utc_now,
@@ -85,6 +87,7 @@ class ClassReporter:
         self._namespace = namespace
         self._start_times = start_times or StartTimes()
         self._rollouts = rollouts
+        self._costs = costs
         self._node_use = node_use
         self._watched_elsewhere = watched_elsewhere
         self._clock = clock
@@ -148,7 +151,9 @@ class ClassReporter:
         except InvalidSpecError:
             return None
         pod = trial["spec"]["template"]["spec"]
-        return capacity_status(pod, self._node_use(), waiting=counts.waiting[name], asleep=counts.asleep[name])
+        per_camera = self._costs.per_camera(found) if self._costs is not None else None
+        capacity = capacity_status(pod, self._node_use(), waiting=counts.waiting[name], asleep=counts.asleep[name])
+        return capacity | ({"perCamera": per_camera} if per_camera is not None else {})
 
     async def _acceptance(self, found: DetectorClass) -> Acceptance:
         known, now = self._checked.get(found.key.name), self._monotonic()

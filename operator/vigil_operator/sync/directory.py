@@ -9,7 +9,7 @@ from vigil_contracts.resources import RegisteredResource
 from vigil_contracts.shadow import ShadowReport
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.situation import ApiView
-from vigil_operator.sync.reports import UnreadReport
+from vigil_operator.sync.reports import ReportedCost, UnreadReport
 
 
 class Directory:
@@ -59,6 +59,11 @@ class Directory:
             if report is not None and report.health.shadow is not None and report.health.shadow.trial == trial:
                 found.append((camera_id, report.health.shadow))
         return found
+
+    def costs(self) -> dict[int, ReportedCost]:
+        """Return what each measured camera costs, by its id."""
+        found = {camera_id: unread.cost() for camera_id, unread in self._reports.items()}
+        return {camera_id: cost for camera_id, cost in found.items() if cost is not None}
 
     def all(self) -> tuple[CameraConfiguration, ...]:
         """Return every active camera."""

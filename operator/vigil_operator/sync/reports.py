@@ -26,6 +26,23 @@ class _Health(msgspec.Struct, frozen=True):
     stream: _Stream = _Stream()
 
 
+class _Percentiles(msgspec.Struct, frozen=True, gc=False):
+    p50: float
+    p95: float
+
+
+class ReportedCost(msgspec.Struct, frozen=True):
+    """As `vigil_contracts.cost.CameraCost`, which takes ten times as long to read."""
+
+    cpu_cores: _Percentiles
+    inference_share: _Percentiles
+    memory_bytes: _Percentiles | None = None
+
+
+class _Costs(msgspec.Struct, frozen=True):
+    cost: ReportedCost | None = None
+
+
 class _Item(msgspec.Struct, frozen=True):
     id: int
     health: msgspec.Raw
@@ -39,6 +56,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 _read_page = msgspec.json.Decoder(_Page).decode
 _read_health = msgspec.json.Decoder(_Health).decode
+_read_costs = msgspec.json.Decoder(_Costs).decode
 
 
 class PageSource(Protocol):
@@ -74,6 +92,13 @@ class UnreadReport:
             health = HealthReport.model_validate_json(self.health_json)
             return CameraReport(health=health, alerts=AlertTotals.model_validate_json(self.alerts_json))
         except ValidationError:
+            return None
+
+    def cost(self) -> ReportedCost | None:
+        """Return what the camera costs; None if it is not measured or this version cannot read it."""
+        try:
+            return _read_costs(self.health_json).cost
+        except msgspec.ValidationError:
             return None
 
 

@@ -23,6 +23,12 @@ pytestmark = pytest.mark.timeout(300)
 USE = ModelUse(frames=500, inferences=100, inference_seconds=5.0, confidences=(0,) * (CONFIDENCE_BINS - 1) + (20,))
 GOOD = ShadowCounts(agreed=20, live=USE, shadow=USE)
 BAD = ShadowCounts(agreed=5, missed=15, live=USE, shadow=USE)
+COST = {
+    "cpu_cores": {"p50": 0.3, "p95": 1.21},
+    "memory_bytes": {"p50": 230 * 1024**2, "p95": 240 * 1024**2},
+    "inference_share": {"p50": 0.06, "p95": 0.15},
+    "seconds": 3600,
+}
 
 
 class Trial:
@@ -80,6 +86,15 @@ class Trial:
                 camera_id = deployment.removeprefix("cam-").removesuffix("-detector")
                 answer = api.post(f"/api/cameras/{camera_id}/heartbeat/", json=beat)
                 assert answer.status_code == 204, answer.text
+
+    def report_costs(self) -> Document:
+        """Send a heartbeat of each detector with what its camera costs; return the status of the class."""
+        with self.backend.client(self.pipeline_token) as api:
+            for deployment in self.view.deployments():
+                camera_id = deployment.removeprefix("cam-").removesuffix("-detector")
+                beat = {"phase": "Streaming", "reason": "Streaming", "cost": COST}
+                assert api.post(f"/api/cameras/{camera_id}/heartbeat/", json=beat).status_code == 204
+        return self.status()
 
     def command(self, action: str, *options: str) -> str:
         done = subprocess.run(
@@ -184,6 +199,23 @@ def test_worse_model_is_aborted_and_one_by_hand(trial: Trial, clock: Path) -> No
     eventually(lambda: trial.has("Aborted", "AbortedByHand"), timeout_seconds=30)
     eventually(lambda: not trial.variables("VIGIL_SHADOW_MODEL"), timeout_seconds=60)
     assert json.loads(trial.command("status", "--output", "json"))["phase"] == "Aborted"
+
+    # What the cameras cost beside what their detectors request.
+    measured = eventually(lambda: with_costs(trial.report_costs()), timeout_seconds=60)
+    per_camera = measured["capacity"]["perCamera"]
+    assert 1 <= per_camera.pop("cameras") <= 4, "the operator may read the reports before all are sent"
+    assert per_camera == {
+        "cpu": {"p50": "300m", "p95": "1300m"},
+        "memory": {"p50": "230Mi", "p95": "240Mi"},
+        "inferenceShare": {"p50": "60m", "p95": "150m"},
+    }
+    (verdict,) = [each for each in measured["conditions"] if each["type"] == "RequestsSufficient"]
+    assert (verdict["status"], verdict["reason"]) == ("False", "RequestsTooLow")
+    assert f"cpu: 1300m needed, {measured['capacity']['requests']['cpu']} requested" in verdict["message"]
+
+
+def with_costs(status: Document) -> Document:
+    return status if "perCamera" in status.get("capacity", {}) else {}
 
 
 def counts_of(trial: Trial, *, agreed: int) -> Document:
