@@ -34,22 +34,25 @@ class CameraCosts:
         self._store, self._knowledge, self._monotonic = store, knowledge, monotonic
         self._summaries: dict[str, dict[str, Any]] = {}
         self._summarised_at: float | None = None
-        self._published_at: dict[str, float] = {}
+        self._published: dict[str, tuple[float, dict[str, Any]]] = {}
+        """When and what was last published, by the class's uid."""
 
     def per_camera(self, found: DetectorClass) -> dict[str, Any] | None:
         """Return the `status.capacity.perCamera` that the class is to have; None for none.
 
         The former value stays while no camera is measured: it still tells what the next one will cost.
         """
-        former: Mapping[str, Any] | None = (found.status.get("capacity") or {}).get("perCamera")
         measured, now = self._summary_of(found.key.name), self._monotonic()
+        published_at, published = self._published.get(found.meta.uid, (float("-inf"), {}))
+        # The API server drops it if the definition is older than this version.
+        former: Mapping[str, Any] = (found.status.get("capacity") or {}).get("perCamera") or published
         if measured is None:
             return dict(former) if former else None
         if former:
-            is_recent = now - self._published_at.get(found.meta.uid, float("-inf")) < PUBLISHED_EVERY_SECONDS
+            is_recent = now - published_at < PUBLISHED_EVERY_SECONDS
             if is_recent or not differs_noticeably(former, measured):
                 return dict(former)
-        self._published_at[found.meta.uid] = now
+        self._published[found.meta.uid] = now, measured
         return measured
 
     def _summary_of(self, class_name: str) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
 from vigil_operator.core.start_times import StartTimes
 from vigil_operator.kube.camera_costs import CameraCosts
 from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.definitions import UPGRADE
 from vigil_operator.kube.kinds import DETECTOR_CLASS
 from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.queue import WorkQueue
@@ -42,6 +43,9 @@ PAUSE_SECONDS = 5.0
 
 CHECK_AGAIN_SECONDS = 60.0
 """A refusal may end without a change of the class, for example when a policy of the cluster changes."""
+
+COSTS_UNDECLARED = "perCamera: field not declared in schema"
+"""In the answer of an API server whose definition of DetectorClass is older than this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class ClassReporter:
         self._start_times = start_times or StartTimes()
         self._rollouts = rollouts
         self._costs = costs
+        self._costs_undeclared_until = float("-inf")
         self._node_use = node_use
         self._watched_elsewhere = watched_elsewhere
         self._clock = clock
@@ -137,11 +142,27 @@ class ClassReporter:
         if status == known or self._written.get(found.meta.uid) == status:
             # Another operator lists our cameras every 30 s, so its number may be older; the last change stands.
             return
-        body = await self._kube.apply_status(DETECTOR_CLASS, found.key, found.meta.uid, status)
+        try:
+            body = await self._kube.apply_status(DETECTOR_CLASS, found.key, found.meta.uid, status)
+        except KubeError as error:
+            if COSTS_UNDECLARED not in error.answer:
+                raise
+            self._leave_costs_out()
+            await self._report(found, counts)
+            return
         self._written[found.meta.uid] = status
         self._metrics.writes.labels(DETECTOR_CLASS.name).inc()
         for camera in self._store.observe(DETECTOR_CLASS, body):
             self._queue.add(camera)
+
+    def _leave_costs_out(self) -> None:
+        """Write no costs for a while: with them, the API server refuses the whole status."""
+        if self._costs_undeclared_until == float("-inf"):
+            logger.warning(
+                "the installed definition of DetectorClass lacks status.capacity.perCamera, which is left out; %s",
+                UPGRADE,
+            )
+        self._costs_undeclared_until = self._monotonic() + CHECK_AGAIN_SECONDS
 
     def _capacity(self, found: DetectorClass, counts: CameraCounts) -> dict[str, Any] | None:
         """Return the class's capacity; None if its spec is invalid."""
@@ -151,7 +172,8 @@ class ClassReporter:
         except InvalidSpecError:
             return None
         pod = trial["spec"]["template"]["spec"]
-        per_camera = self._costs.per_camera(found) if self._costs is not None else None
+        has_field = self._monotonic() >= self._costs_undeclared_until
+        per_camera = self._costs.per_camera(found) if self._costs is not None and has_field else None
         capacity = capacity_status(pod, self._node_use(), waiting=counts.waiting[name], asleep=counts.asleep[name])
         return capacity | ({"perCamera": per_camera} if per_camera is not None else {})
 

@@ -18,7 +18,7 @@ from vigil_operator.core.camera_cost import (
     per_camera_status,
 )
 from vigil_operator.kube.camera_costs import SUMMARISED_EVERY_SECONDS, CameraCosts
-from vigil_operator.kube.class_reporter import ClassReporter
+from vigil_operator.kube.class_reporter import CHECK_AGAIN_SECONDS, ClassReporter
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.kinds import CAMERA
 from vigil_operator.metrics import Metrics
@@ -186,6 +186,21 @@ def test_small_changes_cause_no_write_and_large_ones_one_in_five_minutes() -> No
     assert world.per_camera()["cpu"]["p95"] == "300m"
 
 
+def test_field_that_the_api_server_drops_is_not_written_again_and_again() -> None:
+    world = MeasuredWorld()
+    world.measured = {7: cost(0.30)}
+    costs = CameraCosts(world.store, world, monotonic=lambda: world.now)
+    (found,) = world.store.class_map().values()
+    first = costs.per_camera(found)
+    for number in range(1, 4):
+        world.now += PUBLISHED_EVERY_SECONDS
+        world.measured = {7: cost(0.30 + number / 200)}
+        assert costs.per_camera(found) == first
+    world.measured = {7: cost(0.9)}
+    world.now += PUBLISHED_EVERY_SECONDS
+    assert costs.per_camera(found) != first
+
+
 def test_reports_are_summarised_rarely() -> None:
     world = MeasuredWorld()
     world.report()
@@ -220,6 +235,29 @@ def test_request_below_the_need_is_a_condition() -> None:
     )
     assert world.verdict() == [("False", "RequestsTooLow", message)]
     assert [each["status"] for each in world.status()["conditions"] if each["type"] == "Accepted"] == ["True"]
+
+
+def test_definition_of_an_earlier_version_gets_the_rest_of_the_status(caplog: pytest.LogCaptureFixture) -> None:
+    world = MeasuredWorld()
+    world.report()
+    world.measured = {7: cost()}
+    refused: list[str] = []
+
+    def fail(method: str, path: str) -> int | None:
+        if path != f"{CLASS_PATH}/status" or refused:
+            return None
+        refused.append(path)
+        return 500
+
+    world.server.fail = fail
+    world.server.failure = "cannot create patch: .status.capacity.perCamera: field not declared in schema"
+    for _ in range(3):
+        world.report_after(SUMMARISED_EVERY_SECONDS / 2)
+    assert (len(refused), world.per_camera(), world.verdict()) == (1, None, [])
+    assert "lacks status.capacity.perCamera, which is left out; upgrade the chart" in caplog.text
+    assert "retrying" not in caplog.text
+    world.report_after(CHECK_AGAIN_SECONDS)
+    assert world.per_camera() == PUBLISHED
 
 
 def test_directory_reads_the_costs_of_measured_cameras() -> None:
