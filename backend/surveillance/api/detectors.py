@@ -83,7 +83,7 @@ class _Wanted:
 
 
 class ActiveCamerasView(SharedTokens, APIView):
-    """The cameras to analyse. Polls without news are answered by the same steps (`surveillance.intake.polls`)."""
+    """The cameras to analyse. Polls without news are answered by the same steps (`surveillance.intake`)."""
 
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
 
