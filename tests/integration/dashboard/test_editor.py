@@ -30,7 +30,8 @@ def position(page: Page, point: tuple[float, float]) -> tuple[float, float]:
 
 
 def save(page: Page) -> None:
-    page.get_by_role("button", name="Save").click()
+    with page.expect_response(lambda answer: answer.url.endswith("/rules/save/") and answer.ok):
+        page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("Saved.")
 
 

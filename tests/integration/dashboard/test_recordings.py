@@ -368,7 +368,19 @@ def test_the_timeline_shows_the_picture_under_the_pointer(visit: Visit, yard: Ya
         assert at - 9 <= brightness <= at + 4, "a frame of the segment that contains the time"
         taken.append(milliseconds)
     assert np.quantile(taken, 0.95) <= 200, taken
-    page.mouse.move(middle + (150 - 60) * box["width"] / 300, box["y"] + box["height"] - 10)
+
+    def hover(at: float) -> None:
+        page.locator("[data-timeline]").hover(
+            position={"x": middle - box["x"] + (at - 60) * box["width"] / 300, "y": box["height"] - 10}
+        )
+
+    hover(30)
+    expect(page.locator("[data-preview] img")).to_be_visible()
+    hover(150)
+    expect(page.locator("[data-preview] img")).to_be_hidden()
+    hover(30)
+    expect(page.locator("[data-preview] img")).to_be_visible()
+    hover(150)
     expect(page.locator("[data-preview] img")).to_be_hidden()
     at_pointer = datetime.fromtimestamp(yard.begin + 150, ZoneInfo("Asia/Tokyo"))
     expect(page.locator("[data-preview-time]")).to_have_text(re.compile(rf"{at_pointer:%H:%M}:\d\d"))

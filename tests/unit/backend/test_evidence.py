@@ -206,7 +206,9 @@ def test_earlier_public_keys_stay_published(
 ) -> None:
     assert anna.client.get("/api/evidence/keys/").json() == []
     with pytest.raises(CommandError, match="set VIGIL_EVIDENCE_KEY"):
-        call_command("export_evidence", str(tmp_path / "no"), camera=[1], start=at(0), end=at(1), by="Anna Berg")
+        call_command(
+            "export_evidence", str(tmp_path / "no"), camera=[recorded.pk], start=at(0), end=at(1), by="Anna Berg"
+        )
     first, second = new_key(), new_key()
     settings.VIGIL_EVIDENCE_KEY = first
     folder = export(recorded, None, tmp_path / "first")

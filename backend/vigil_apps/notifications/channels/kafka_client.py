@@ -58,7 +58,19 @@ class _ForbiddenAddressError(OSError):
 
 
 class _PinnedLoop(asyncio.SelectorEventLoop):
-    """Connects to checked addresses only. TLS still verifies the name."""
+    """Connects to checked addresses only, and closes what aiokafka leaves open. TLS still verifies the name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: list[asyncio.Transport] = []
+
+    def close(self) -> None:
+        """Close the connections first: aiokafka forgets its first one if it is cancelled while it waits there."""
+        if not self.is_closed():
+            for transport in self._opened:
+                transport.abort()
+            self.run_until_complete(asyncio.sleep(0))  # a transport closes its socket in the loop
+        super().close()
 
     async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
@@ -74,7 +86,9 @@ class _PinnedLoop(asyncio.SelectorEventLoop):
         for address in addresses[:3]:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    return await super().create_connection(protocol_factory, address, port, **options)
+                    made = await super().create_connection(protocol_factory, address, port, **options)
+                self._opened.append(made[0])
+                return made
             except OSError as error:  # includes the time-out and errors of TLS
                 failure = error
         raise failure or OSError("no address")

@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ MASK = [[0.0, 0.0], [MASK_WIDTH, 0.0], [MASK_WIDTH, 1.0], [0.0, 1.0]]
 SHOWN_PREFIXES = ("image/", "video/", "multipart/x-mixed-replace", "application/zip")
 DERIVED = {
     "/api/cases/{case_id}/exports/{export_id}/archive.zip": "holds copies of stored images, clips and recordings",
+    "/api/errands/{task_id}/recording/": "gives a detector the stored file from which it takes a frame",
 }
 
 
@@ -79,7 +81,7 @@ class MaskedCamera:
         eventually(lambda: self.get(where).json()["state"] == "done", 60, "the test of the stream is over")
         return [picture(self.get(self.get(where).json()["snapshot"]).content)]
 
-    def recording(self) -> list[Any]:
+    def segment_name(self) -> str:
         path, lines = f"/api/cameras/{self.number}/recordings/", list[str]()
         begin, end = (f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + at))}" for at in (-600, 600))
 
@@ -89,8 +91,21 @@ class MaskedCamera:
             return bool(lines)
 
         eventually(is_there, 90, "a segment is stored")
-        name = lines[0].rsplit("/", 1)[-1].split("?")[0]
-        return frames(self.get(f"{path}{name}").content)
+        return lines[0].rsplit("/", 1)[-1].split("?")[0]
+
+    def recording(self) -> list[Any]:
+        return frames(self.get(f"/api/cameras/{self.number}/recordings/{self.segment_name()}").content)
+
+    def recorded_image(self, kind: str) -> list[Any]:
+        at = datetime.fromtimestamp(int(self.segment_name().removesuffix(".mp4")) / 1000 + 1, UTC)
+        path = f"/api/cameras/{self.number}/recordings/{kind}/"
+        return [picture(self.get(f"{path}?at={at:%Y-%m-%dT%H:%M:%SZ}").content)]
+
+    def recorded_frame(self) -> list[Any]:
+        return self.recorded_image("frame")
+
+    def preview(self) -> list[Any]:
+        return self.recorded_image("preview")
 
 
 FETCHED: dict[str, Callable[[MaskedCamera], list[Any]]] = {
@@ -99,6 +114,8 @@ FETCHED: dict[str, Callable[[MaskedCamera], list[Any]]] = {
     "/api/cameras/{camera_id}/snapshot/": MaskedCamera.snapshot,
     "/api/cameras/{camera_id}/live/": MaskedCamera.live,
     "/api/cameras/{camera_id}/recordings/{start_ms}.mp4": MaskedCamera.recording,
+    "/api/cameras/{camera_id}/recordings/frame/": MaskedCamera.recorded_frame,
+    "/api/cameras/{camera_id}/recordings/preview/": MaskedCamera.preview,
     "/api/probes/{probe_id}/snapshot/": MaskedCamera.probe,
 }
 

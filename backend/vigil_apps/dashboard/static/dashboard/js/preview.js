@@ -12,6 +12,7 @@ export class Preview {
     this.format = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     this.wanted = "";
     this.isLoading = false;
+    this.isPicture = false; // whether there is a picture of `shown`
   }
 
   // `path`: of the camera's recordings; `recorded`: the recorded period that contains the time, or null.
@@ -46,15 +47,16 @@ export class Preview {
 
   // One request at a time: the newest follows when the last is answered.
   async #load() {
-    if (this.isLoading || !this.wanted || this.wanted === this.shown) return;
+    if (this.isLoading || !this.wanted) return;
+    if (this.wanted === this.shown) return this.#showImage(this.isPicture); // the pointer came back from a gap
     const address = this.wanted;
     const loaded = Object.assign(new Image(), { src: address });
     this.isLoading = true;
-    const isPicture = await loaded.decode().then(() => true, () => false);
+    this.isPicture = await loaded.decode().then(() => true, () => false);
     this.isLoading = false;
     this.shown = address;
-    if (isPicture) this.image.src = address;
-    this.#showImage(isPicture && Boolean(this.wanted));
-    if (!this.element.hidden) this.#load();
+    if (this.isPicture) this.image.src = address;
+    this.#showImage(this.isPicture && Boolean(this.wanted));
+    if (!this.element.hidden && this.wanted !== this.shown) this.#load();
   }
 }
