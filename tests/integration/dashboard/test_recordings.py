@@ -370,9 +370,7 @@ def test_the_timeline_shows_the_picture_under_the_pointer(visit: Visit, yard: Ya
     assert np.quantile(taken, 0.95) <= 200, taken
 
     def hover(at: float) -> None:
-        page.locator("[data-timeline]").hover(
-            position={"x": middle - box["x"] + (at - 60) * box["width"] / 300, "y": box["height"] - 10}
-        )
+        page.mouse.move(middle + (at - 60) * box["width"] / 300, box["y"] + box["height"] - 10)
 
     hover(30)
     expect(page.locator("[data-preview] img")).to_be_visible()

@@ -61,11 +61,23 @@ export class Timeline {
     this.#show(ms - (to - from) / 4, to - from);
   }
 
-  zoom(factor, around = this.at) {
+  // The time under the pointer stays where it is.
+  zoom(factor, around) {
     const [from, to] = this.view;
-    const middle = around !== null && around >= from && around <= to ? around : (from + to) / 2;
-    const length = Math.min(this.day[1] - this.day[0], Math.max(LEAST_MS, (to - from) * factor));
-    this.#show(middle - ((middle - from) * length) / (to - from), length);
+    const length = this.#length(factor);
+    this.#show(around - ((around - from) * length) / (to - from), length);
+  }
+
+  // By key or button: the player's time moves to the middle, so that what is before and after it is shown.
+  zoomAtHead(factor) {
+    const [from, to] = this.view;
+    const middle = this.at !== null && this.at >= from && this.at <= to ? this.at : (from + to) / 2;
+    const length = this.#length(factor);
+    this.#show(middle - length / 2, length);
+  }
+
+  #length(factor) {
+    return Math.min(this.day[1] - this.day[0], Math.max(LEAST_MS, (this.view[1] - this.view[0]) * factor));
   }
 
   #show(from, length) {
