@@ -238,7 +238,8 @@ async function changeDay(by) {
 }
 
 const actions = {
-  toggle: () => {
+  toggle: async () => {
+    await loaded; // the button is there before the day is
     if (playback.isPlaying) return playback.pause();
     if (playback.isLive || playback.at === null) playback.seek(Math.max(day[0], lastRecorded() - STEP_MS));
     playback.play();
