@@ -33,8 +33,8 @@ NOT_YOURS_TO_LIFT = "Only an admin of the site, or the owner of a camera without
 EITHER = "send either alert, or camera with start and end"
 
 
-class LegalHoldOrder(BaseModel):
-    """A new legal hold: on an alert, or on a period of a camera."""
+class HeldOrder(BaseModel):
+    """What is to be kept: an alert, or a period of a camera."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -42,7 +42,6 @@ class LegalHoldOrder(BaseModel):
     camera: RowId | None = None
     start: Instant | None = None
     end: Instant | None = None
-    reason: str = Field(min_length=1, max_length=500)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -53,6 +52,12 @@ class LegalHoldOrder(BaseModel):
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError("end must be later than start")
         return self
+
+
+class LegalHoldOrder(HeldOrder):
+    """A new legal hold: on an alert, or on a period of a camera."""
+
+    reason: str = Field(min_length=1, max_length=500)
 
 
 class LiftOrder(BaseModel):

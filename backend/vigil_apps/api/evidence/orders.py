@@ -4,9 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigil_contracts.bounds import Instant, RowId
+from surveillance.api.holds import HeldOrder
 
-EITHER = "send either alert, or camera with start and end"
 _Title = Annotated[str, Field(min_length=1, max_length=200)]
 _Reference = Annotated[str, Field(max_length=100)]
 _Notes = Annotated[str, Field(max_length=10_000)]
@@ -38,23 +37,8 @@ class CaseChange(_Order):
         return self
 
 
-class CaseItemOrder(_Order):
+class CaseItemOrder(HeldOrder):
     """A new item of a case: an alert, or a period of a camera of at most 24 hours."""
-
-    alert: RowId | None = None
-    camera: RowId | None = None
-    start: Instant | None = None
-    end: Instant | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        is_period = self.camera is not None and self.start is not None and self.end is not None
-        has_period = (self.camera, self.start, self.end) != (None, None, None)
-        if (self.alert is None) != is_period or (self.alert is not None and has_period):
-            raise ValueError(EITHER)
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise ValueError("end must be later than start")
-        return self
 
 
 class CaseMemberOrder(_Order):
