@@ -1,6 +1,5 @@
 """Measure what a camera costs: CPU, memory and inference of this process, divided by its cameras."""
 
-import math
 import os
 import time
 from collections import deque
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigil_contracts.cost import BytePercentiles, CameraCost, CorePercentiles, SharePercentiles
+from vigil_contracts.percentiles import percentile
 
 SAMPLE_SECONDS = 10.0
 SAMPLES_KEPT = 360
@@ -91,11 +91,6 @@ class CostMeter:
             memory_bytes=None if memory is None else memory // now.cameras,
             inference_share=min((now.busy_seconds - before.busy_seconds) / seconds, 1.0) / now.cameras,
         )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return a percentile by the nearest-rank method. `values` must not be empty."""
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 def _summary(samples: Sequence[_Sample]) -> CameraCost | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from vigil_contracts.percentiles import percentile
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.quantities import canonical_quantity, quantity_value
 
@@ -106,8 +107,8 @@ def _pairs(published: Body, measured: Body) -> Iterable[tuple[str, Any, Any]]:
     yield "cameras", published["cameras"], measured["cameras"]
     for name in _SMALLEST:
         if name in measured:
-            for percentile in ("p50", "p95"):
-                yield name, published[name][percentile], measured[name][percentile]
+            for figure in ("p50", "p95"):
+                yield name, published[name][figure], measured[name][figure]
 
 
 def _is_other(name: str, old: Decimal, new: Decimal) -> bool:
@@ -116,13 +117,9 @@ def _is_other(name: str, old: Decimal, new: Decimal) -> bool:
 
 def _figures(percentiles: Sequence[Percentiles], rendered: Callable[[float], str]) -> dict[str, str]:
     return {
-        "p50": rendered(_nearest_rank([each.p50 for each in percentiles], 0.5)),
-        "p95": rendered(_nearest_rank([each.p95 for each in percentiles], 0.95)),
+        "p50": rendered(percentile([each.p50 for each in percentiles], 0.5)),
+        "p95": rendered(percentile([each.p95 for each in percentiles], 0.95)),
     }
-
-
-def _nearest_rank(values: Sequence[float], share: float) -> float:
-    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def _milli(value: float) -> str:

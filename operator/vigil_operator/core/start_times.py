@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from vigil_contracts.names import ConditionStatus, Reason
+from vigil_contracts.percentiles import percentile
 from vigil_operator.core.pods import newest
 from vigil_operator.core.situation import Situation
 from vigil_operator.core.status import Verdict, ready_of
@@ -68,8 +69,7 @@ class StartTimes:
         samples = list(self._samples[class_name])
         if earlier is not None:
             samples += [float(earlier)] * (SAMPLES_KEPT - len(samples))
-        found = sorted(samples)[math.ceil(PERCENTILE * len(samples)) - 1]
-        published = math.ceil(found / STEP_SECONDS) * STEP_SECONDS
+        published = math.ceil(percentile(samples, PERCENTILE) / STEP_SECONDS) * STEP_SECONDS
         if published == known:
             self._unpublished.discard(class_name)
         self._published[class_name] = published

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from cctv.common.busy_time import BusyTime
-from cctv.common.cost_meter import MIN_SAMPLES, SAMPLE_SECONDS, SAMPLES_KEPT, CostMeter, percentile, resident_bytes
+from cctv.common.cost_meter import MIN_SAMPLES, SAMPLE_SECONDS, SAMPLES_KEPT, CostMeter, resident_bytes
 
 MIB = 1024**2
 
@@ -103,11 +101,6 @@ def test_memory_of_this_process_is_read() -> None:
     size_bytes = resident_bytes()
     assert size_bytes is not None
     assert 5 * MIB < size_bytes < 8 * 1024 * MIB
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.5, 2), (0.75, 3), (0.95, 4), (1.0, 4)])
-def test_percentile_is_a_value_that_occurred(share: float, expected: int) -> None:
-    assert percentile([4, 1, 3, 2], share) == expected
 
 
 def test_operations_that_overlap_count_once() -> None:
