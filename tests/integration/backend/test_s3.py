@@ -3,11 +3,13 @@
 import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.core.files.storage import storages
 from pytest_django import Settings
 from tests.cluster.polling import eventually
 from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
@@ -18,6 +20,7 @@ from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, sp
 
 from cctv.delivery.recordings import RecordingSender, StoreError, UploadStore
 from surveillance import images
+from surveillance.bucket_storage import BucketStorage
 from vigil_apps.recordings.services import _is_stored, upload_urls
 from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
@@ -114,8 +117,9 @@ def test_s3_outage_is_reported_and_recovered_from(s3: S3Server, tmp_path: Path) 
         assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
 
 
-def _use_bucket(s3: S3Server, settings: Settings) -> str:
-    """Let this process store media in a new bucket; return its name."""
+@pytest.fixture
+def bucket(s3: S3Server, settings: Settings) -> Iterator[str]:
+    """Let this process store media in a new bucket; yield its name."""
     bucket = s3.make_bucket()
     options = {
         "bucket_name": bucket,
@@ -126,9 +130,13 @@ def _use_bucket(s3: S3Server, settings: Settings) -> str:
         "access_key": s3.access_key_id,
         "secret_key": s3.secret_access_key,
     }
-    storage = {"BACKEND": "surveillance.bucket_storage.BucketStorage", "OPTIONS": options}
-    settings.STORAGES = {**settings.STORAGES, "default": storage}
-    return bucket
+    configured = {"BACKEND": "surveillance.bucket_storage.BucketStorage", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": configured}
+    yield bucket
+    # The backend keeps its client until it ends; here another storage follows, and sockets left open are an error.
+    storage = storages["default"]
+    assert isinstance(storage, BucketStorage)
+    storage.connection.meta.client.close()
 
 
 def _order(camera_id: int, asked: UploadOrder) -> Uploads:
@@ -137,9 +145,8 @@ def _order(camera_id: int, asked: UploadOrder) -> Uploads:
 
 
 def test_recordings_wait_in_the_spool_while_the_bucket_is_unreachable(
-    s3: S3Server, tmp_path: Path, settings: Settings
+    s3: S3Server, tmp_path: Path, bucket: str
 ) -> None:
-    bucket = _use_bucket(s3, settings)
     clocks = Clocks()
     recorder = recorder_on(tmp_path / "spool", clocks)
     play(make_clip(tmp_path / "in.mp4", seconds=6), recorder, clocks)
@@ -152,20 +159,20 @@ def test_recordings_wait_in_the_spool_while_the_bucket_is_unreachable(
         registered.extend(one.start_ms for one in batch.segments)
         return RegisteredRecordings(stored=tuple(one.start_ms for one in batch.segments))
 
-    sender = RecordingSender(spool, UploadStore(_order), register)
-    s3.kill()
-    with pytest.raises(StoreError, match="could not upload a recording"):
+    with contextlib.closing(UploadStore(_order)) as store:
+        sender = RecordingSender(spool, store, register)
+        s3.kill()
+        with pytest.raises(StoreError, match="could not upload a recording"):
+            sender.send(7)
+        assert ([one.facts.start_ms for one in spool.waiting(7)], registered) == (starts, [])
+        s3.start()
         sender.send(7)
-    assert ([one.facts.start_ms for one in spool.waiting(7)], registered) == (starts, [])
-    s3.start()
-    sender.send(7)
     assert (spool.waiting(7), registered) == ([], starts)
     assert s3.keys(bucket) == [f"site-a/{recording_key(7, start)}" for start in starts]
 
 
-def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path, settings: Settings) -> None:
+def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path, bucket: str) -> None:
     """Their bytes do not pass through the backend; this test needs neither it nor a database."""
-    bucket = _use_bucket(s3, settings)
     clocks = Clocks()
     recorder = recorder_on(tmp_path / "spool", clocks)
     play(make_clip(tmp_path / "in.mp4", seconds=6), recorder, clocks)
