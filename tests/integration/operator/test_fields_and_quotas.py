@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import Any
 
 import pytest
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.http import ApiError
 from tests.cluster.polling import eventually
 from tests.integration.operator.running import Document, Installation
 
@@ -16,6 +16,8 @@ pytestmark = pytest.mark.timeout(300)
 
 CAMERAS = "count/cameras.vigil.dev"
 GPU = "nvidia.com/gpu"
+UNUSED = "count/podtemplates"
+"""A kind of which no test has objects."""
 
 
 def camera(namespace: str, name: str, **spec: Any) -> Document:
@@ -52,9 +54,9 @@ def test_cameras_are_selected_by_fields(vigil_cluster: ControlPlane, namespace: 
     assert "detectorclass.vigil.dev/gpu" not in classes.split()
 
 
-def limit(cluster: ControlPlane, namespace: str, **hard: str) -> None:
-    """Create the quota `cameras` and wait until it counts."""
-    manifest: Document = {
+def limit(cluster: ControlPlane, namespace: str, hard: dict[str, str], *, used: dict[str, str]) -> None:
+    """Create the quota `cameras`; wait until it has counted `used`, and the API server refuses what exceeds it."""
+    quota: Document = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": {"name": "cameras", "namespace": namespace},
@@ -64,25 +66,59 @@ def limit(cluster: ControlPlane, namespace: str, **hard: str) -> None:
 
     def counted() -> bool:
         # The controller learns of new definitions every 30 s, and until then evaluates each version of a quota once.
-        manifest["spec"]["hard"]["count/configmaps"] = str(next(edits))
-        cluster.apply(manifest)
-        time.sleep(1)
-        found = cluster.kubectl_json("get", "quota", "cameras", "--namespace", namespace)
-        return set(hard) <= set(found.get("status", {}).get("used", {}))
+        # It also counts without the objects that it has not yet seen, and does not count again when they appear.
+        quota["spec"]["hard"] = {**hard, UNUSED: str(next(edits))}
+        return _counts(cluster, quota, used)
 
-    eventually(counted, timeout_seconds=90)
+    eventually(counted, timeout_seconds=90, poll_seconds=0.5)
+    # The API server decides by its own copy of the quota, which is older for some time: it has the one that was
+    # counted when it refuses what only this version forbids.
+    quota["spec"]["hard"] = {**hard, UNUSED: "0"}
+    assert _counts(cluster, quota, used), cluster.kubectl_json("get", "quota", "--namespace", namespace)
+    eventually(lambda: "exceeded quota: cameras" in _refusal(cluster, namespace))
+
+
+def _counts(cluster: ControlPlane, quota: Document, used: dict[str, str]) -> bool:
+    """Apply the quota; return whether the controller has evaluated this version, and counted `used`."""
+    cluster.apply(quota)
+    hard = quota["spec"]["hard"]
+    namespace, name = quota["metadata"]["namespace"], quota["metadata"]["name"]
+
+    def counted() -> dict[str, str] | None:
+        status = cluster.http.get(f"/api/v1/namespaces/{namespace}/resourcequotas/{name}").get("status", {})
+        return status.get("used") if status.get("hard") == hard else None
+
+    return used.items() <= (eventually(counted) or {}).items()
+
+
+def _refusal(cluster: ControlPlane, namespace: str) -> str:
+    """Return why the API server would not create an object of the kind that has no use."""
+    try:
+        cluster.http.create(
+            f"/api/v1/namespaces/{namespace}/podtemplates?dryRun=All",
+            {"metadata": {"name": "probe"}, "template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}},
+        )
+    except ApiError as error:
+        return str(error)
+    return ""
 
 
 def test_quota_refuses_further_cameras_by_its_name(vigil_cluster: ControlPlane, namespace: str) -> None:
     vigil_cluster.apply(camera(namespace, "first"))
-    limit(vigil_cluster, namespace, **{CAMERAS: "1"})
+    limit(vigil_cluster, namespace, {CAMERAS: "1"}, used={CAMERAS: "1"})
     with pytest.raises(KubectlError, match=r"exceeded quota: cameras, requested: count/cameras\.vigil\.dev=1"):
         vigil_cluster.apply(camera(namespace, "second"))
 
 
 def test_api_and_status_name_the_quota(installation: Installation) -> None:
     cluster, view = installation.cluster, installation.view
-    limit(cluster, installation.namespace, **{CAMERAS: "2", f"requests.{GPU}": "1"})
+    requested_gpus = f"requests.{GPU}"
+    limit(
+        cluster,
+        installation.namespace,
+        {CAMERAS: "2", requested_gpus: "1"},
+        used={CAMERAS: "0", requested_gpus: "0"},
+    )
     with installation.node(gpus={GPU: 4}), installation.api() as api:
         ids = [installation.add_camera(number, detector_class_name="gpu") for number in (1, 2)]
 
@@ -93,7 +129,7 @@ def test_api_and_status_name_the_quota(installation: Installation) -> None:
         # One of the two has the only GPU of the quota.
         (message,) = eventually(refused_pods, timeout_seconds=90)
         assert "exceeded quota: cameras" in message
-        assert f"requests.{GPU}=1" in message
+        assert f"{requested_gpus}=1" in message
 
         third = installation.add_camera(3)
 
