@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.detection import Detection
+from vigil_contracts.detection import Detection, Polygon
+
+WHOLE_FRAME: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
 def readable_detection(stored: Mapping[str, Any]) -> Detection:
@@ -18,3 +20,11 @@ def readable_detection(stored: Mapping[str, Any]) -> Detection:
             invalid = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
             kept = {name: value for name, value in values.items() if name not in invalid}
             values = kept if len(kept) < len(values) else {}
+
+
+def privacy_masks(stored: Mapping[str, Any]) -> tuple[Polygon, ...]:
+    """Return the areas that no viewer may see: the whole frame if the stored masks are invalid, rather than nothing."""
+    try:
+        return Detection.model_validate({"privacy_masks": stored.get("privacy_masks", ())}).privacy_masks
+    except ValidationError:
+        return (WHOLE_FRAME,)

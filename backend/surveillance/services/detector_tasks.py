@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 
 from surveillance.core.clean_image import InvalidImageError, clean_image
-from surveillance.core.stored_detection import readable_detection
+from surveillance.core.stored_detection import privacy_masks, readable_detection
 from surveillance.core.validation import InvalidInputError, device_host, stream_url
 from surveillance.models import Camera, DetectorTask, Notice, TaskState
 from surveillance.wakeups import DETECTOR_TASKS
@@ -201,8 +201,7 @@ def masks_of(task: DetectorTask) -> list[list[list[float]]]:
     """Return the areas to black out in the image of a stream test: the privacy masks of its camera."""
     if task.kind != TaskKind.PROBE or task.camera is None:
         return []
-    masks = readable_detection(task.camera.detection).privacy_masks
-    return [[list(corner) for corner in mask] for mask in masks]
+    return [[list(corner) for corner in mask] for mask in privacy_masks(task.camera.detection)]
 
 
 def device_of(task: DetectorTask) -> str:

@@ -64,6 +64,13 @@ def test_image_of_a_saved_camera_is_masked_by_the_prober(anna: Party, prober: Pa
     assert prober.client.post(f"/api/errands/{task}/claim/").json()["privacy_masks"] == []
 
 
+def test_image_of_a_test_is_black_if_the_stored_masks_are_invalid(anna: Party, prober: Party, camera: Camera) -> None:
+    Camera.objects.update(detection={"privacy_masks": [[[0.1, 0.1], [0.2, 0.2]]]})
+    task = anna.client.post(f"/api/cameras/{camera.pk}/probe/").json()["id"]
+    claimed = prober.client.post(f"/api/errands/{task}/claim/").json()
+    assert claimed["privacy_masks"] == [[[0, 0], [1, 0], [1, 1], [0, 1]]]
+
+
 def test_unsaved_stream_is_probed_once_and_its_url_deleted(anna: Party, pipeline: Party) -> None:
     begun = anna.client.post("/api/probes/", STREAM)
     assert (begun.status_code, begun.json()["state"]) == (202, "pending"), begun.content
