@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.detection import Detection, Polygon
+from vigil_contracts.detection import Detection
+from vigil_contracts.rules import Polygon
 
 WHOLE_FRAME: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
@@ -23,7 +24,7 @@ def readable_detection(stored: Mapping[str, Any]) -> Detection:
 
 
 def privacy_masks(stored: Mapping[str, Any]) -> tuple[Polygon, ...]:
-    """Return the areas that no viewer may see: the whole frame if the stored masks are invalid, rather than nothing."""
+    """Return the areas that no viewer may see; the whole frame, not nothing, if the stored masks are invalid."""
     try:
         return Detection.model_validate({"privacy_masks": stored.get("privacy_masks", ())}).privacy_masks
     except ValidationError:

@@ -1,22 +1,27 @@
 """The shipped nginx before two real backends, with PostgreSQL through PgBouncer, and Redis."""
 
+import io
 import re
 import secrets
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from tests.cluster.polling import eventually
 from tests.cluster.reaper import Reaper
 from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
 from tests.integration.services.backend import BackendServer, backend_server, migrate
 from tests.integration.services.made_clips import make_clip
+from tests.integration.services.made_recordings import make_recording
 from tests.integration.services.nginx import SHIPPED, Nginx, checked, copied, nginx
 from tests.integration.services.pgbouncer import pgbouncer
 from tests.integration.services.postgres import PostgresServer
@@ -24,6 +29,7 @@ from tests.integration.services.redis import RedisServer, redis_server
 from tests.integration.web.live import PodDetector, read_on, slow_viewer, watch
 
 from surveillance_backend.environment import Environment
+from vigil_apps.evidence.core.keys import new_key
 from vigil_contracts.api_client import ApiClient
 
 pytestmark = pytest.mark.timeout(500)
@@ -41,6 +47,7 @@ class Site:
     nginx: Nginx
     redis: RedisServer
     scene: Scene
+    media: Path
 
     def send(self, event_id: str, *, to: BackendServer | None = None) -> None:
         """Send an alert with an image directly to a backend."""
@@ -64,6 +71,8 @@ def site(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
             "VIGIL_SECRET_KEY": secrets.token_urlsafe(50),
             "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
             "VIGIL_MEDIA_DIR": str(folder / "media"),
+            "VIGIL_MEDIA_MAX_USED_PERCENT": "100",
+            "VIGIL_EVIDENCE_KEY": new_key(),
             "VIGIL_MEDIA_ACCEL_PREFIX": "/protected-media/",
             "VIGIL_BEHIND_TLS_PROXY": "1",
             "VIGIL_INSECURE_HTTP": "0",
@@ -80,7 +89,7 @@ def site(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
         addresses = [backend.url.removeprefix("http://") for backend in backends]
         front = stack.enter_context(nginx(folder / "nginx", backends=addresses, media=folder / "media"))
         first, second = backends
-        yield Site(first, second, front, redis, make_scene(backends[0]))
+        yield Site(first, second, front, redis, make_scene(backends[0]), folder / "media")
 
 
 def test_nginx_accepts_the_shipped_files(tmp_path: Path) -> None:
@@ -108,8 +117,8 @@ def test_nginx_serves_images_and_clips_with_authorisation(site: Site, tmp_path: 
         picture = client.get(row["image"])
         part = client.get(row["clip"], headers={"Range": "bytes=10-19"})
         again = client.get(row["image"], headers={"If-None-Match": picture.headers["etag"]})
-        inside = client.get(f"/protected-media/{site.first.media.name}")
-    stored = {path.read_bytes() for path in (site.nginx.authority.parents[2] / "media").rglob("*.jpg")}
+        inside = client.get(f"/protected-media/{next(site.media.rglob('*.jpg')).relative_to(site.media)}")
+    stored = {path.read_bytes() for path in site.media.rglob("*.jpg")}
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
     assert picture.content in stored
     assert (part.status_code, part.content) == (206, clip[10:20])
@@ -125,6 +134,32 @@ def test_nginx_serves_images_and_clips_with_authorisation(site: Site, tmp_path: 
     ben = site.second.create_user("ben")
     with site.nginx.client(ben.token) as client:
         assert client.get(row["image"]).status_code == 404
+
+
+def test_nginx_serves_the_export_of_a_case_and_its_ranges(site: Site, tmp_path: Path) -> None:
+    began, camera = datetime(2026, 11, 23, 12, tzinfo=UTC), site.scene.camera_id
+    clip = make_clip(tmp_path / "clip.mp4", seconds=6)
+    with site.first.client(site.scene.token) as detector:
+        make_recording(detector, site.media, camera, clip, begin=began.timestamp(), seconds=12)
+    with site.nginx.client(site.scene.user_token) as client:
+        case = f"/api/cases/{client.post('/api/cases/', json={'title': 'Break-in'}).json()['id']}/"
+        period = {"camera": camera, "start": began.isoformat(), "end": (began + timedelta(seconds=12)).isoformat()}
+        assert client.post(f"{case}items/", json=period).status_code == 201
+        export = f"{case}exports/{client.post(f'{case}exports/').json()['id']}/"
+        eventually(lambda: client.get(export).json()["state"] == "done", 60)
+        archive = client.get(f"{export}archive.zip")
+        part = client.get(f"{export}archive.zip", headers={"Range": "bytes=100-199"})
+    assert (archive.status_code, archive.headers["content-type"]) == (200, "application/zip")
+    assert archive.headers["content-disposition"].startswith("attachment")
+    assert "x-accel-redirect" not in archive.headers
+    packed = zipfile.ZipFile(io.BytesIO(archive.content))
+    assert packed.testzip() is None
+    assert any(name.endswith(".mp4") for name in packed.namelist())
+    assert (part.status_code, part.content) == (206, archive.content[100:200])
+    with site.nginx.client() as client:
+        assert client.get(f"{export}archive.zip").status_code == 401
+    with site.nginx.client(site.second.create_user("stranger").token) as client:
+        assert client.get(f"{export}archive.zip").status_code == 404
 
 
 def test_alert_of_one_backend_reaches_the_stream_of_another(site: Site) -> None:
