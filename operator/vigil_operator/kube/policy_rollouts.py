@@ -37,7 +37,8 @@ COUNT_AGAIN_SECONDS = 10.0
 """While no policy changes and none is rolled out, cameras are counted this often at most."""
 
 IDLE_PAUSES, ROLLING_PAUSES = 200, 50
-"""The pause between two rounds in durations of a round, which is 0.2 s with ten thousand cameras."""
+"""The pause between two rounds in durations of a round, which is 0.2 s with ten thousand cameras. Waiting for the API
+server does not count: a round that failed by a timeout is retried soon."""
 
 
 class PolicyRollouts:
@@ -70,6 +71,7 @@ class PolicyRollouts:
         self._seen_others: tuple[int, frozenset[str]] = (-1, frozenset())
         self._last_round = monotonic()
         self._round_seconds = 0.0
+        self._waited_seconds = 0.0
         self._is_rolling = False
 
     def revisions_for(self, camera: Camera) -> tuple[PolicyRevision, ...]:
@@ -97,8 +99,9 @@ class PolicyRollouts:
         pause = max(COUNT_AGAIN_SECONDS, self._round_seconds * IDLE_PAUSES)
         if others != self._seen_others or is_next_step_due or (cameras != self._seen_cameras and waited >= pause):
             self._seen_cameras, self._seen_others, self._last_round = cameras, others, self._monotonic()
+            self._waited_seconds = 0.0
             await self.round()
-            self._round_seconds = self._monotonic() - self._last_round
+            self._round_seconds = self._monotonic() - self._last_round - self._waited_seconds
 
     async def round(self) -> None:
         """Take the next step of each policy and write its status. A failure is retried in the next round."""
@@ -226,7 +229,11 @@ class PolicyRollouts:
         status = build_policy_status(policy, state, self._clock())
         if status == policy.status:
             return
-        body = await self._kube.apply_status(CAMERA_POLICY, policy.key, policy.meta.uid, status)
+        began = self._monotonic()
+        try:
+            body = await self._kube.apply_status(CAMERA_POLICY, policy.key, policy.meta.uid, status)
+        finally:
+            self._waited_seconds += self._monotonic() - began
         self._metrics.writes.labels(CAMERA_POLICY.name).inc()
         self._store.observe(CAMERA_POLICY, body)
 

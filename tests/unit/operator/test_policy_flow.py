@@ -11,7 +11,9 @@ from tests.unit.operator.kstatus import compute
 from tests.unit.operator.test_flow import World, running_pod
 
 from vigil_contracts.resources import ResourceRegistration
+from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import CAMERA, CAMERA_POLICY, DEPLOYMENT, POD
+from vigil_operator.kube.policy_rollouts import PAUSE_SECONDS
 
 PATH = CAMERA_POLICY.path(NAMESPACE, "night")
 MOTION: dict[str, Any] = {"recording": {"mode": "motion"}}
@@ -305,3 +307,21 @@ def test_rounds_are_rare_while_nothing_is_rolled_out() -> None:
     cluster.store.policy_changes += 1
     asyncio.run(cluster.policies.run_if_due())
     assert len(rounds) == 4
+
+
+def test_write_that_failed_slowly_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(with_policy=True)
+    cluster.apply_policy({"recording": {"mode": "continuous"}})
+    asyncio.run(cluster.resync.first())
+
+    async def time_out(*_: object) -> None:
+        cluster.now += 15
+        raise KubeError("the API server did not respond")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(KubeClient, "apply_status", time_out)
+        asyncio.run(cluster.policies.run_if_due())
+    assert cluster.server.objects[PATH]["status"]["observedGeneration"] == 1
+    cluster.now += PAUSE_SECONDS
+    asyncio.run(cluster.policies.run_if_due())
+    assert cluster.server.objects[PATH]["status"]["observedGeneration"] == 2
