@@ -4,18 +4,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from tests.scheduling import (
     COMPUTING_NICENESS,
+    COMPUTING_WORKERS,
     LONGEST_FIRST,
     REAL_TIME,
     REAL_TIME_NICENESS,
     WAITING,
+    WaitingPartsScheduling,
     next_group,
     niceness,
     place,
 )
+from xdist.remote import Producer
 
 TESTS = Path(__file__).parents[1]
 COMPUTES, ALSO_COMPUTES = "integration/backend", "int8_integration/detector/detectors"
@@ -52,10 +57,52 @@ def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
 
 @pytest.mark.parametrize(
     ("group", "expected"),
-    [("e2e", REAL_TIME_NICENESS), (WAITS, 0), (SHARES_THE_CLUSTER, 0), (COMPUTES, COMPUTING_NICENESS)],
+    [
+        ("e2e", REAL_TIME_NICENESS),
+        ("some_integration/home_assistant", REAL_TIME_NICENESS),
+        (WAITS, 0),
+        (SHARES_THE_CLUSTER, 0),
+        (COMPUTES, COMPUTING_NICENESS),
+    ],
 )
 def test_parts_in_real_time_go_first_and_those_that_compute_last(group: str, expected: int) -> None:
     assert niceness(group) == expected
+
+
+class Worker:
+    """What the scheduler needs of a worker of pytest-xdist."""
+
+    def __init__(self, number: int) -> None:
+        self.gateway = SimpleNamespace(id=f"gw{number}")
+        self.shutting_down = False
+        self.begun: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.begun += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def test_further_worker_begins_after_the_parts_in_real_time() -> None:
+    groups = (WAITS, "e2e", COMPUTES, ALSO_COMPUTES, "integration/dashboard")
+    ids = [f"tests/a.py::test_{number}@{group}" for group in groups for number in range(4)]
+    config = SimpleNamespace(getvalue=lambda _name: ["popen"] * 3, option=SimpleNamespace(loadscopereorder=False))
+    scheduling = WaitingPartsScheduling(cast("pytest.Config", config), Producer("test", enabled=False))
+    further, plays, computes = (Worker(number) for number in (COMPUTING_WORKERS, 0, 1))
+    workers = [further, plays, computes, *(Worker(number) for number in range(2, COMPUTING_WORKERS))]
+    for worker in workers:
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, ids)
+    scheduling.schedule()
+    assert (plays.begun, computes.begun[:4], further.begun) == ([4, 5, 6, 7], [8, 9, 10, 11], [])
+    for index in (8, 9, 10):
+        scheduling.mark_test_complete(computes, index)
+    for index in (4, 5, 6):
+        scheduling.mark_test_complete(plays, index)
+    assert further.begun == [], "the last test in real time has not ended"
+    scheduling.mark_test_complete(plays, 7)
+    assert further.begun == [0, 1, 2, 3]
 
 
 def test_servers_run_with_the_priority_of_their_test() -> None:
