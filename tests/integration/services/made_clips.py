@@ -1,15 +1,18 @@
 """Small generated clips: a bright square that moves over noise."""
 
 import io
+import shutil
 import time
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import av
 import numpy as np
 import numpy.typing as npt
+from tests.integration.services.kept_inputs import kept
 
 from cctv.clips.audio import AudioPacket, format_of, make_track
 from cctv.clips.mp4 import mux
@@ -30,12 +33,33 @@ def make_clip(
     options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a clip (MP4) and return its path. `size`: width and height in pixels. `options`: of the encoder."""
-    width, height = size
-    random = np.random.default_rng(seed)
     encoding = {"bf": "0", "g": str(keyframe_every), "preset": "ultrafast"}
     if codec == "libx265":
         encoding["x265-params"] = f"bframes=0:keyint={keyframe_every}:log-level=none"
     encoding |= options or {}
+    return _kept_clip(path, partial(_encode_clip, seconds, rate, size, codec, seed, encoding))
+
+
+def _kept_clip(path: Path, encode: partial[None]) -> Path:
+    """Copy the clip that `encode` writes, which is encoded once for all tests and runs, to the path; return it."""
+    name = f"clip{path.suffix}"
+    versions = [f"{av.__version__} {encode.func.__name__}{encode.args!r} {name}"]
+    folder = kept("made-clips", [Path(__file__)], lambda folder: encode(folder / name), versions=versions)
+    shutil.copyfile(folder / name, path)
+    return path
+
+
+def _encode_clip(
+    seconds: float,
+    rate: int,
+    size: tuple[int, int],
+    codec: str,
+    seed: int,
+    encoding: dict[str, str],
+    path: Path,
+) -> None:
+    width, height = size
+    random = np.random.default_rng(seed)
     with av.open(str(path), "w") as output:
         stream = cast(
             "av.VideoStream", output.add_stream(codec, rate=rate, options={} if codec == "mjpeg" else encoding)
@@ -50,7 +74,6 @@ def make_clip(
             frame.pts, frame.time_base = number, Fraction(1, rate)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
-    return path
 
 
 SIGNALS = (1.0, 3.5, 5.0)
@@ -60,6 +83,10 @@ _SIGNAL_SECONDS = 0.3
 
 def make_clip_with_sound(path: Path, audio: str, *, seconds: float = 8.0, sample_rate: int = 8000) -> Path:
     """Write a clip (MP4 or MOV) that flashes and beeps at `SIGNALS`. `audio`: libav's name of the encoder."""
+    return _kept_clip(path, partial(_encode_clip_with_sound, audio, seconds, sample_rate))
+
+
+def _encode_clip_with_sound(audio: str, seconds: float, sample_rate: int, path: Path) -> None:
     with av.open(str(path), "w") as output:
         # One slice per frame: GStreamer's server reorders several slices.
         options = {"bf": "0", "g": "10", "preset": "ultrafast", "threads": "1"}
@@ -82,7 +109,6 @@ def make_clip_with_sound(path: Path, audio: str, *, seconds: float = 8.0, sample
             output.mux(sound.encode(part))
         output.mux(video.encode())
         output.mux(sound.encode())
-    return path
 
 
 def recorded_with_sound(clip: Path) -> bytes:
