@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.db import InterfaceError, OperationalError
 
-from surveillance.storages import S3_ERRORS, MediaStorage
+from surveillance.storages import S3_ERRORS, MediaStorage, Output
 
 ROOT = "alerts"
 _CHUNK_BYTES = 1 << 18
@@ -44,6 +44,21 @@ def save(content: bytes, *, now: datetime, extension: str = "jpg") -> str:
     except StorageUnavailableError:
         delete(key)  # a full disk leaves an incomplete file
         raise
+
+
+@contextmanager
+def writing(key: str, *, size_bytes: int) -> Iterator[Output]:
+    """Yield a new file of about this size, stored when the block ends. Raises StorageUnavailableError."""
+    with _reported_failures("stored"), media_storage().writing(key, size_bytes=size_bytes) as output:
+        yield output
+
+
+def drop_unfinished(prefix: str, *, begun_before: datetime, spared: Sequence[str] = ()) -> None:
+    """Delete what killed processes left of files that they were writing. If that fails, a sweep deletes it later."""
+    try:
+        media_storage().drop_unfinished(prefix, begun_before=begun_before, spared=spared)
+    except (OSError, *S3_ERRORS) as error:
+        logger.warning("could not delete unfinished files: %s; a sweep will", _words(error), extra={"prefix": prefix})
 
 
 def read(key: str) -> bytes | None:

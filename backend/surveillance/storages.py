@@ -5,6 +5,7 @@ Both extend Django's interface by what the sweep, the probes and the delivery to
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
 S3_ERRORS = (BotoCoreError, ClientError)
+_UNFINISHED = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,34 @@ class StoredFile:
     modified_at: datetime
 
 
+class Output(Protocol):
+    """A new file that is written from its begin to its end."""
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all bytes; return their number. Raises OSError or one of `S3_ERRORS`."""
+        ...
+
+    def flush(self) -> None:
+        """Do nothing that matters; files have it."""
+        ...
+
+
 class MediaStorage(Protocol):
     """The interface of both storages."""
+
+    def writing(self, key: str, *, size_bytes: int) -> AbstractContextManager[Output]:
+        """Yield a new file of about this size, which is stored when the block ends, and not at all if it raises.
+
+        For files that are too large for the memory. Raises OSError or one of `S3_ERRORS`.
+        """
+        ...
+
+    def drop_unfinished(self, prefix: str, *, begun_before: datetime, spared: Sequence[str] = ()) -> None:
+        """Delete what killed processes left of files that they were writing. Raises OSError or one of `S3_ERRORS`.
+
+        `prefix`: a folder, with the begin of a name. `spared`: prefixes of files that are still being written.
+        """
+        ...
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield every file below the prefix. Raises OSError or one of `S3_ERRORS`."""
@@ -69,6 +97,26 @@ class DirectoryStorage(FileSystemStorage):
                 if parent == Path(self.location):
                     break
         return saved
+
+    @contextmanager
+    def writing(self, key: str, *, size_bytes: int) -> Iterator[Output]:
+        """Yield a file with another name, and rename it when it is complete."""
+        path = Path(self.path(key + _UNFINISHED))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("xb") as file:
+                yield file
+            self.save(key, _Written(path))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def drop_unfinished(self, prefix: str, *, begun_before: datetime, spared: Sequence[str] = ()) -> None:
+        """Delete unfinished files that have not been written to since then."""
+        folder, _, begin = prefix.rpartition("/")
+        for one in list(self.stored_files(folder)):
+            is_unfinished = one.key.startswith(f"{folder}/{begin}") and one.key.endswith(_UNFINISHED)
+            if is_unfinished and one.modified_at < begun_before and not one.key.startswith(tuple(spared)):
+                self.delete(one.key)
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield every file below the prefix."""
@@ -117,6 +165,18 @@ class DirectoryStorage(FileSystemStorage):
         disk = os.statvfs(self.location)
         used = disk.f_blocks - disk.f_bavail
         return max(0, used - disk.f_blocks * max_used_percent // 100) * disk.f_frsize
+
+
+class _Written(File):  # type: ignore[type-arg] # it is generic only in the stubs
+    """A complete file, which a directory takes over by renaming it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(None, name=path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        """Return the path, as Django's uploaded files do."""
+        return str(self._path)
 
 
 def _sync(path: Path) -> None:

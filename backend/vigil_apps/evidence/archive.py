@@ -1,58 +1,72 @@
-"""Pack an exported folder into one archive, and store it."""
+"""Where an export is written: a folder or a zip file. Every byte is written once, and hashed on its way."""
 
+import hashlib
+import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
-from django.core.files import File
-from django.core.files.storage import default_storage
+from vigil_apps.recordings.core.mp4_join import Output
 
-from surveillance.images import StorageUnavailableError
-from surveillance.storages import S3_ERRORS
-
-_CHUNK_BYTES = 1 << 20
-Alive = Callable[[int], None]
-"""Called with the number of bytes processed since the last call."""
+_LARGE_BYTES = 1 << 30
+"""Expected sizes from here on get the 64-bit form of a zip entry, which older programs may not know."""
 
 
-def pack(folder: Path, archive: Path, *, name: str, alive: Alive) -> None:
-    """Move the folder's files into a zip file, uncompressed, since videos cannot be compressed any further.
+class ExportOutput(Protocol):
+    """A folder or an archive. One file is written at a time."""
 
-    All are in the folder `name`, so that unpacking gives one that `vigil verify` checks.
-    """
-    with zipfile.ZipFile(archive, "x", zipfile.ZIP_STORED, allowZip64=True) as packed:
-        for path in sorted(folder.iterdir()):
-            entry = zipfile.ZipInfo.from_file(path, f"{name}/{path.name}")
-            with path.open("rb") as source, packed.open(entry, "w") as target:
-                while chunk := source.read(_CHUNK_BYTES):
-                    target.write(chunk)
-                    alive(len(chunk))
-            path.unlink()  # so that the disk holds everything only once
+    def file(self, name: str, *, expected_bytes: int = 0) -> AbstractContextManager["HashedFile"]:
+        """Yield a new file of about this size. Raises OSError, or the errors of what the archive is written to."""
+        ...
 
 
-def store(archive: Path, key: str, *, alive: Alive) -> None:
-    """Put the archive into the storage. Raises StorageUnavailableError."""
-    try:
-        with archive.open("rb") as source:
-            default_storage.save(key, _Archive(source, archive, alive))
-    except (OSError, *S3_ERRORS) as error:
-        raise StorageUnavailableError(f"the archive cannot be stored: {type(error).__name__}") from error
+class HashedFile:
+    """A file of an export, with the size and the SHA-256 sum of what is written so far."""
+
+    def __init__(self, output: Output) -> None:
+        self._output, self._sum = output, hashlib.sha256()
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """Return the sum in hexadecimal digits."""
+        return self._sum.hexdigest()
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all bytes."""
+        self._output.write(data)
+        self._sum.update(data)
+        self.size_bytes += len(data)
+        return len(data)
 
 
-class _Archive(File):  # type: ignore[type-arg] # it is generic only in the stubs
-    """A file that a directory takes over by renaming it, while a bucket reads it."""
+class FolderOutput:
+    """A folder, which must be empty."""
 
-    def __init__(self, source: IO[bytes], path: Path, alive: Alive) -> None:
-        super().__init__(source, name=path.name)
-        self._source, self._path, self._alive = source, path, alive
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-    def temporary_file_path(self) -> str:
-        """Return the path, as Django's uploaded files do."""
-        return str(self._path)
+    @contextmanager
+    def file(self, name: str, *, expected_bytes: int = 0) -> Iterator[HashedFile]:
+        """Yield a new file of the folder."""
+        del expected_bytes
+        with (self._folder / name).open("xb") as file:
+            yield HashedFile(file)
 
-    def read(self, size: int = -1) -> bytes:
-        """Read a part, and report it."""
-        content = self._source.read(size)
-        self._alive(len(content))
-        return content
+
+class ZipOutput:
+    """A zip file. All files are in the folder `name`, so that unpacking gives one that `vigil verify` checks."""
+
+    def __init__(self, archive: zipfile.ZipFile, *, name: str, now: datetime) -> None:
+        self._archive, self._name, self._date = archive, name, now.timetuple()[:6]
+
+    @contextmanager
+    def file(self, name: str, *, expected_bytes: int = 0) -> Iterator[HashedFile]:
+        """Yield a new file of the archive, not compressed, since videos cannot be compressed any further."""
+        entry = zipfile.ZipInfo(f"{self._name}/{name}", self._date)
+        entry.external_attr = (stat.S_IFREG | 0o644) << 16
+        with self._archive.open(entry, "w", force_zip64=expected_bytes >= _LARGE_BYTES) as file:
+            yield HashedFile(file)

@@ -1,7 +1,6 @@
 """Request, delete and clean up exports of cases."""
 
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
@@ -93,14 +92,14 @@ def exports_sweep(*, written_before: datetime) -> int:
     storage = images.media_storage()
     old = [one.key for one in storage.stored_files(ROOT) if one.modified_at < written_before]
     named = set(CaseExport.objects.exclude(key="").values_list("key", flat=True))
-    running = {str(one) for one in CaseExport.objects.filter(state__in=PENDING).values_list("pk", flat=True)}
-    gone = [key for key in old if key not in named and _export_of(key) not in running]
+    running = [stored_prefix(one) for one in CaseExport.objects.filter(state__in=PENDING)]
+    gone = [key for key in old if key not in named and not key.startswith(tuple(running))]
     images.delete_many(gone)
+    images.drop_unfinished(f"{ROOT}/", begun_before=written_before, spared=running)
     storage.drop_empty_folders(ROOT, unchanged_since=written_before)
     return len(gone)
 
 
-def _export_of(key: str) -> str:
-    """Return the id of the export in whose folder of work the file is."""
-    parts = PurePosixPath(key).parts
-    return parts[2] if len(parts) > 3 and parts[1] == "work" else ""
+def stored_prefix(export: CaseExport) -> str:
+    """Return what the keys of all files of the export begin with, complete or not."""
+    return f"{ROOT}/{export.pk}-"

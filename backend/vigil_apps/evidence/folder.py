@@ -1,4 +1,4 @@
-"""Export recordings as evidence: a folder with videos, a manifest of their SHA-256 sums, and its signature.
+"""Export recordings as evidence: videos, a manifest of their SHA-256 sums, and its signature, as files of a folder.
 
 Video is copied, never transcoded. Whole recorded files are exported, so a video may begin and end some seconds
 outside the period. See `docs/evidence.md`.
@@ -6,8 +6,9 @@ outside the period. See `docs/evidence.md`.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from surveillance import images
 from surveillance.models import Alert, Camera
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
+from vigil_apps.evidence.archive import ExportOutput
 from vigil_apps.evidence.core.keys import public_key_id, public_pem
 from vigil_apps.evidence.core.manifest import (
     ExportedAlert,
@@ -34,7 +36,7 @@ from vigil_apps.recordings.core.mp4_join import Mp4Join
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.selectors import recorded_segments, recording_gaps
 from vigil_contracts import evidence_verifier
-from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, TIME_STAMP, sha256_of
+from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, TIME_STAMP
 from vigil_contracts.recording import GapReason, gap_text, recording_key
 from vigil_contracts.version import vigil_version
 
@@ -47,45 +49,69 @@ Progress = Callable[[int, int], None]
 Stamp = Callable[[bytes], bytes | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files with their sums, and the sum of the manifest that lists them."""
+
+    files: Sequence[ExportedFile]
+    manifest_sha256: str
+
+
 class NothingRecordedError(Exception):
     """No camera has a recording in the period."""
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an export consists of: the recorded files of each period, and alerts with image and clip."""
+
+    periods: dict[Period, list[Item]]
+    alerts: Sequence[Alert]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how much is read. About as much is written."""
+        recorded = sum(item.size_bytes for items in self.periods.values() for item in items)
+        return recorded + sum(one.image_bytes + one.clip_bytes for one in self.alerts)
+
+
+def evidence_material(periods: Sequence[Period], alerts: Sequence[Alert] = ()) -> Material:
+    """Return what there is of the periods and alerts. Raises NothingRecordedError."""
+    material = Material(_chosen(periods), alerts)
+    if not material.size_bytes:
+        raise NothingRecordedError
+    return material
+
+
 def evidence_export(
+    material: Material,
     *,
-    periods: Sequence[Period],
-    alerts: Sequence[Alert] = (),
     order: Order,
-    folder: Path,
+    output: ExportOutput,
     key: Ed25519PrivateKey,
     now: datetime,
     progress: Progress = lambda done, total: None,
     stamp: Stamp = lambda signature: None,
-) -> list[ExportedFile]:
-    """Write the folder, which must be empty; return its files with sums. Each camera's audit log has an entry.
+) -> Exported:
+    """Write the files; return them with sums. Each camera's audit log has an entry.
 
     `progress` is called with the bytes read so far, first 0, and their total. `stamp` returns an authority's time
-    stamp of the signature, or None. Raises NothingRecordedError, OSError,
-    images.StorageUnavailableError, or InvalidRecordingError.
+    stamp of the signature, or None. Raises images.StorageUnavailableError, InvalidRecordingError, and what the output
+    raises.
     """
-    chosen = _chosen(periods)
-    cameras = Camera.objects.defer("rtsp_url").in_bulk({one.camera_id for one in chosen})
-    total = sum(item.size_bytes for items in chosen.values() for item in items)
-    total += sum(one.image_bytes + one.clip_bytes for one in alerts)
-    if not total:
-        raise NothingRecordedError
-    progress(0, total)
-    reader = _Reader(total, progress)
+    cameras = Camera.objects.defer("rtsp_url").in_bulk({one.camera_id for one in material.periods})
+    progress(0, material.size_bytes)
+    reader = _Reader(material.size_bytes, progress)
     files: list[ExportedFile] = []
     exported = []
-    for period, items in chosen.items():
-        segments = [one for part in _parts(items) for one in _write(period, part, folder, reader, files)]
+    for period, items in material.periods.items():
+        segments = [one for part in _parts(items) for one in _write(period, part, output, reader, files)]
         lost = [one for one in items if one.start_ms not in {segment.start_ms for segment in segments}]
         camera = cameras.get(period.camera_id)
         name = camera.name if camera is not None else ""
         exported.append(ExportedPeriod(period, name, segments, _gaps(period, segments, lost)))
-    shown = [_alert(one, folder, reader, files) for one in alerts]
-    files += _extras(folder, files)
+    shown = [_alert(one, output, reader, files) for one in material.alerts]
+    files += list(_extras(output, files))
     own_id = public_key_id(key)
     text = manifest_text(
         order,
@@ -96,16 +122,16 @@ def evidence_export(
         alerts=shown,
         files=files,
     ).encode()
-    (folder / MANIFEST).write_bytes(text)
+    manifest_sha256 = _put(output, MANIFEST, text).sha256
     signature = key.sign(text)
-    (folder / SIGNATURE).write_bytes(signature)
+    _put(output, SIGNATURE, signature)
     if (answer := stamp(signature)) is not None:
-        (folder / TIME_STAMP).write_bytes(answer)
-    (folder / PUBLIC_KEY).write_text(public_pem(key))
-    for period in chosen:
+        _put(output, TIME_STAMP, answer)
+    _put(output, PUBLIC_KEY, public_pem(key).encode())
+    for period in material.periods:
         if (camera := cameras.get(period.camera_id)) is not None:
-            _audit(camera, period, order, own_id, hashlib.sha256(text).hexdigest())
-    return files
+            _audit(camera, period, order, own_id, manifest_sha256)
+    return Exported(files, manifest_sha256)
 
 
 class _Reader:
@@ -144,7 +170,14 @@ def _items(period: Period) -> Iterator[Item]:
     return recorded_segments(camera_id=period.camera_id, first_ms=period.start_ms, last_ms=period.end_ms)
 
 
-def _alert(alert: Alert, folder: Path, reader: _Reader, files: list[ExportedFile]) -> ExportedAlert:
+def _put(output: ExportOutput, name: str, content: bytes, camera_id: int | None = None) -> ExportedFile:
+    """Write a file that is in memory."""
+    with output.file(name) as file:
+        file.write(content)
+    return ExportedFile(name, file.size_bytes, file.sha256, camera_id)
+
+
+def _alert(alert: Alert, output: ExportOutput, reader: _Reader, files: list[ExportedFile]) -> ExportedAlert:
     """Write image and clip of an alert, and add them to `files`."""
     names = {"image": "", "clip": ""}
     for field, key, size, ending in (
@@ -154,9 +187,7 @@ def _alert(alert: Alert, folder: Path, reader: _Reader, files: list[ExportedFile
         content = reader.read(key, size) if key else None
         if content is not None:
             names[field] = f"alert-{alert.pk}.{ending}"
-            (folder / names[field]).write_bytes(content)
-            digest = hashlib.sha256(content).hexdigest()
-            files.append(ExportedFile(names[field], len(content), digest, alert.camera_id))
+            files.append(_put(output, names[field], content, alert.camera_id))
     return ExportedAlert(
         alert.pk,
         alert.camera_id,
@@ -187,28 +218,32 @@ def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _write(
-    period: Period, part: Sequence[Item], folder: Path, reader: _Reader, files: list[ExportedFile]
+    period: Period, part: Sequence[Item], output: ExportOutput, reader: _Reader, files: list[ExportedFile]
 ) -> list[Segment]:
     """Write one video, add it to `files`, and return what it consists of."""
-    begin = datetime.fromtimestamp(part[0].start_ms / 1000, UTC)
-    path = folder / f"camera-{period.camera_id}-{begin:%Y%m%dT%H%M%SZ}-{part[0].start_ms % 1000:03d}.mp4"
-    segments = []
-    with path.open("xb") as output:
-        join = Mp4Join(output)
-        for item in part:
-            content = reader.read(recording_key(period.camera_id, item.start_ms), item.size_bytes)
-            if content is not None:
-                join.add(content)
-                segments.append(Segment(item.start_ms, item.end_ms, hashlib.sha256(content).hexdigest()))
-        if segments:
-            join.finish()
-    if not segments:
-        path.unlink()
+    contents = _contents(period, part, reader)
+    if (first := next(contents, None)) is None:
         return []
-    size, digest = path.stat().st_size, sha256_of(path)
-    first, last = segments[0].start_ms, segments[-1].end_ms
-    files.append(ExportedFile(path.name, size, digest, period.camera_id, first, last, join.frames))
+    begin = datetime.fromtimestamp(part[0].start_ms / 1000, UTC)
+    name = f"camera-{period.camera_id}-{begin:%Y%m%dT%H%M%SZ}-{part[0].start_ms % 1000:03d}.mp4"
+    segments = []
+    with output.file(name, expected_bytes=sum(one.size_bytes for one in part)) as file:
+        join = Mp4Join(file)
+        for item, content in chain([first], contents):
+            join.add(content)
+            segments.append(Segment(item.start_ms, item.end_ms, hashlib.sha256(content).hexdigest()))
+        join.finish()
+    bounds = segments[0].start_ms, segments[-1].end_ms
+    files.append(ExportedFile(name, file.size_bytes, file.sha256, period.camera_id, *bounds, join.frames))
     return segments
+
+
+def _contents(period: Period, part: Sequence[Item], reader: _Reader) -> Iterator[tuple[Item, bytes]]:
+    """Yield each recorded file with its content, except for those that the storage has lost."""
+    for item in part:
+        content = reader.read(recording_key(period.camera_id, item.start_ms), item.size_bytes)
+        if content is not None:
+            yield item, content
 
 
 def _gaps(period: Period, segments: Sequence[Segment], lost: Sequence[Item]) -> list[Gap]:
@@ -220,15 +255,12 @@ def _gaps(period: Period, segments: Sequence[Segment], lost: Sequence[Item]) -> 
     return all_gaps(period, segments, known)
 
 
-def _extras(folder: Path, videos: Sequence[ExportedFile]) -> Iterator[ExportedFile]:
+def _extras(output: ExportOutput, videos: Sequence[ExportedFile]) -> Iterator[ExportedFile]:
     """Write the verifier and the list for `sha256sum`."""
-    verifier = Path(evidence_verifier.__file__).read_bytes()
-    digest = hashlib.sha256(verifier).hexdigest()
-    listed = [(one.sha256, one.name) for one in videos] + [(digest, VERIFIER)]
-    sums = "".join(f"{sha256}  {name}\n" for sha256, name in listed).encode()
-    for name, content in ((VERIFIER, verifier), (SUMS, sums)):
-        (folder / name).write_bytes(content)
-        yield ExportedFile(name, len(content), hashlib.sha256(content).hexdigest())
+    verifier = _put(output, VERIFIER, Path(evidence_verifier.__file__).read_bytes())
+    yield verifier
+    sums = "".join(f"{one.sha256}  {one.name}\n" for one in (*videos, verifier))
+    yield _put(output, SUMS, sums.encode())
 
 
 def _audit(camera: Camera, period: Period, order: Order, key: str, manifest_sha256: str) -> None:

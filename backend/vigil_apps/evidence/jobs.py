@@ -4,18 +4,17 @@ A process claims an export by raising its number of attempts, and shows signs of
 without one for a while is taken up again; a process that was only suspended notices this and stops.
 """
 
-import hashlib
 import logging
 import shutil
-import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+import zipfile
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO, cast
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.db.models import Q, QuerySet
@@ -24,17 +23,16 @@ from surveillance import images
 from surveillance.images import StorageUnavailableError
 from surveillance.models import Alert
 from vigil_apps.audit.origin import acting_as
-from vigil_apps.evidence.archive import pack, store
+from vigil_apps.evidence.archive import ZipOutput
 from vigil_apps.evidence.core import problems
 from vigil_apps.evidence.core.keys import public_key_id
 from vigil_apps.evidence.core.manifest import Order, Period
-from vigil_apps.evidence.exports import ROOT
-from vigil_apps.evidence.folder import NothingRecordedError, evidence_export
+from vigil_apps.evidence.exports import stored_prefix
+from vigil_apps.evidence.folder import Material, NothingRecordedError, evidence_export, evidence_material
 from vigil_apps.evidence.models import CaseExport, ExportState
 from vigil_apps.evidence.signing import NoSigningKeyError, signing_key
 from vigil_apps.evidence.time_stamps import TimeStampError, time_stamp
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError
-from vigil_contracts.evidence_verifier import MANIFEST
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +41,8 @@ STALE = timedelta(seconds=60)
 """An export without a sign of life for this long is taken up again."""
 _BEAT_SECONDS = 1.0
 _STAMP_ATTEMPTS = 2
-_VIDEO_SHARE = 70
-"""Percent of the progress that stands for the videos; the rest is the archive."""
+_READ_SHARE = 95
+"""Percent of the progress when everything is read. The disk or the bucket may still have to write the last part."""
 Clock = Callable[[], datetime]
 
 
@@ -108,27 +106,34 @@ def _problem(error: Exception) -> str:
 
 
 def _make(export: CaseExport, clock: Clock) -> None:
-    key = signing_key(now=clock())
-    life = _Life(export, clock)
-    name = f"case-{export.case_id}-export-{export.pk}"
-    stored_key = f"{ROOT}/{uuid.uuid4().hex}.zip"
-    with _work_folder(export) as work:
-        folder, archive = work / name, work / f"{name}.zip"
-        folder.mkdir()
-        stamp = _Stamp()
-        _write_folder(export, folder, key, life, clock, stamp)
-        manifest_sha256 = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-        life.begin_archive(sum(path.stat().st_size for path in folder.iterdir()))
-        pack(folder, archive, name=name, alive=life.packed)
-        size_bytes = archive.stat().st_size
-        store(archive, stored_key, alive=life.packed)
+    key, now = signing_key(now=clock()), clock()
+    life, stamp = _Life(export, clock), _Stamp()
+    begin = stored_prefix(export)
+    images.drop_unfinished(begin, begun_before=now)  # of a process that was killed
+    stored_key = f"{begin}{uuid.uuid4().hex}.zip"
+    case, material = export.case, _material(export)
+    _require_space(material.size_bytes)
+    with (
+        images.writing(stored_key, size_bytes=material.size_bytes) as file,
+        zipfile.ZipFile(cast("IO[bytes]", file), "w") as archive,
+        acting_as(export.requested_by, name=str(export)) if export.requested_by is not None else nullcontext(),
+    ):
+        exported = evidence_export(
+            material,
+            order=Order(export.requested_by_name, case.title, case.reference, case.notes),
+            output=ZipOutput(archive, name=f"case-{export.case_id}-export-{export.pk}", now=now),
+            key=key,
+            now=now,
+            progress=life.read,
+            stamp=stamp,
+        )
     finished = _own(export).update(
         state=ExportState.DONE,
         percent=100,
         finished_at=clock(),
         key=stored_key,
-        size_bytes=size_bytes,
-        manifest_sha256=manifest_sha256,
+        size_bytes=images.size(stored_key) or 0,
+        manifest_sha256=exported.manifest_sha256,
         key_id=public_key_id(key),
         has_time_stamp=stamp.is_made,
         time_stamp_problem=stamp.problem,
@@ -138,60 +143,25 @@ def _make(export: CaseExport, clock: Clock) -> None:
         raise ExportGoneError
 
 
-def _write_folder(
-    export: CaseExport, folder: Path, key: Ed25519PrivateKey, life: "_Life", clock: Clock, stamp: "_Stamp"
-) -> None:
-    case, items = export.case, list(export.case.items.all())
+def _material(export: CaseExport) -> Material:
+    items = list(export.case.items.all())
     alert_ids = [one.alert_id for one in items if one.alert_id is not None]
-
-    def progress(done: int, total: int) -> None:
-        if not done:
-            _require_space(folder, total)
-        life.read(done, total)
-
-    with acting_as(export.requested_by, name=str(export)) if export.requested_by is not None else nullcontext():
-        evidence_export(
-            periods=[Period(one.camera_id, _ms(one.start), _ms(one.end)) for one in items],
-            alerts=list(Alert.objects.filter(pk__in=alert_ids).select_related("camera").defer("camera__rtsp_url")),
-            order=Order(export.requested_by_name, case.title, case.reference, case.notes),
-            folder=folder,
-            key=key,
-            now=clock(),
-            progress=progress,
-            stamp=stamp,
-        )
+    return evidence_material(
+        [Period(one.camera_id, _ms(one.start), _ms(one.end)) for one in items],
+        list(Alert.objects.filter(pk__in=alert_ids).select_related("camera").defer("camera__rtsp_url")),
+    )
 
 
-@contextmanager
-def _work_folder(export: CaseExport) -> Iterator[Path]:
-    """Yield an empty folder, on the disk of the storage if it is a directory; delete it afterwards."""
-    if not _is_directory():
-        with tempfile.TemporaryDirectory(prefix="vigil-export-") as folder:
-            yield Path(folder)
-        return
-    parent = Path(default_storage.path(f"{ROOT}/work/{export.pk}"))
-    shutil.rmtree(parent, ignore_errors=True)  # of a process that was killed
-    folder_path = parent / str(export.attempts)
-    folder_path.mkdir(parents=True)
-    try:
-        yield folder_path
-    finally:
-        shutil.rmtree(folder_path, ignore_errors=True)
-        with suppress(OSError):
-            parent.rmdir()
-
-
-def _require_space(folder: Path, needed_bytes: int) -> None:
+def _require_space(needed_bytes: int) -> None:
     """Raise NoSpaceError if the export would fill the disk, or make retention delete something for it."""
+    if not isinstance(storages["default"], FileSystemStorage):
+        return
+    folder = Path(default_storage.path(""))
+    folder.mkdir(parents=True, exist_ok=True)
     disk = shutil.disk_usage(folder)
-    left = disk.free - 2 * needed_bytes  # for a moment the largest video is there twice
-    reserved = disk.total * (100 - settings.VIGIL_MEDIA_MAX_USED_PERCENT) // 100 if _is_directory() else 0
-    if left < reserved:
+    reserved = disk.total * (100 - settings.VIGIL_MEDIA_MAX_USED_PERCENT) // 100
+    if disk.free - needed_bytes < reserved:
         raise NoSpaceError(f"{problems.NO_SPACE} {needed_bytes / 1e9:.1f} GB")
-
-
-def _is_directory() -> bool:
-    return isinstance(storages["default"], FileSystemStorage)
 
 
 class _Stamp:
@@ -222,20 +192,10 @@ class _Life:
     def __init__(self, export: CaseExport, clock: Clock) -> None:
         self._export, self._clock = export, clock
         self._next = 0.0
-        self._size = self._packed = 0
 
     def read(self, done: int, total: int) -> None:
-        """Note that so many bytes of all recordings are read."""
-        self._note(_VIDEO_SHARE * done // total)
-
-    def begin_archive(self, size_bytes: int) -> None:
-        """Begin to pack and store so many bytes."""
-        self._size = max(size_bytes, 1)
-
-    def packed(self, count: int) -> None:
-        """Note that so many more bytes are packed or stored."""
-        self._packed += count
-        self._note(min(99, _VIDEO_SHARE + (100 - _VIDEO_SHARE) * self._packed // (2 * self._size)))
+        """Note that so many bytes of all recordings are read, and written, except for what is still in memory."""
+        self._note(_READ_SHARE * done // total)
 
     def _note(self, percent: int) -> None:
         if time.monotonic() < self._next:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 from tests.bench.image_settings import memory_settings
+from tests.bench.recording.clip import make_clip
 from tests.bench.report import Measurement
 from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer, backend_server
@@ -31,7 +32,6 @@ from tests.integration.services.process_usage import Usage, usages_of
 from tests.integration.services.rtsp import gst_rtsp_server
 
 ROOT = Path(__file__).parents[3]
-MEGABITS, RATE, CLIP_SECONDS, KEYFRAME_SECONDS = 4, 25, 20, 2
 CPU_RATIO, MEMORY_RATIO, SLOWDOWN_PERCENT = 1.3, 0.5, 5.0
 SETTLING_SECONDS = 10.0
 FFMPEG = ("ffmpeg", "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp")
@@ -60,7 +60,7 @@ def measure() -> list[Measurement]:
     length = 4 * windows * (seconds + SETTLING_SECONDS) + 240
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
-        clip = _repeated(_make_clip(folder / "once.mp4"), folder / "clip.mp4", length)
+        clip = _repeated(make_clip(folder / "once.mp4"), folder / "clip.mp4", length)
         moving = _repeated(watched, folder / "watched.mp4", length)
         server = stack.enter_context(gst_rtsp_server(clip, plays=0, others={"/watched": moving}))
         backend = stack.enter_context(backend_server(folder / "backend"))
@@ -196,21 +196,6 @@ def _ffmpeg_copies(url: str, folder: Path, count: int) -> Iterator[list[int]]:
             process.terminate()
         for process in processes:
             process.wait(10)
-
-
-def _make_clip(path: Path) -> Path:
-    """Write a moving test picture with noise at a constant bit rate."""
-    source = f"testsrc2=size=1920x1080:rate={RATE},noise=alls=12:allf=t"
-    rate = f"{MEGABITS}M"
-    subprocess.run(
-        [*("ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", source, "-t", str(CLIP_SECONDS)),
-         *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-bf", "0"),
-         *("-threads", "2", "-x264-params", "sliced-threads=0:nal-hrd=cbr:force-cfr=1"),
-         *("-g", str(RATE * KEYFRAME_SECONDS)),
-         *("-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, str(path))],
-        check=True,
-    )  # fmt: skip
-    return path
 
 
 def _repeated(clip: Path, path: Path, seconds: float) -> Path:

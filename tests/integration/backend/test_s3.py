@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import random
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from django.core.files.storage import storages
+from django.utils import timezone
 from pytest_django import Settings
 from tests.cluster.polling import eventually
 from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
@@ -19,7 +22,7 @@ from tests.integration.services.s3 import S3Server
 from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, spool_of
 
 from cctv.delivery.recordings import RecordingSender, StoreError, UploadStore
-from surveillance import images
+from surveillance import bucket_storage, images
 from surveillance.bucket_storage import BucketStorage
 from vigil_apps.recordings.services import _is_stored, upload_urls
 from vigil_contracts.alert import ClipSubmission
@@ -197,6 +200,62 @@ def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path
         return s3.keys(bucket) == []
 
     eventually(is_empty, timeout_seconds=60)
+
+
+def _unfinished(s3: S3Server, bucket: str) -> list[str]:
+    with s3.client() as client:
+        return [one["Key"] for one in client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+
+class _FailedError(Exception):
+    """What is written turns out to be unusable."""
+
+
+def _fail_after(content: bytes) -> None:
+    with images.writing("exports/1-failed.zip", size_bytes=1) as file:
+        file.write(content)
+        raise _FailedError
+
+
+def test_large_files_reach_the_bucket_in_parts_while_they_are_written(
+    s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_storage, "_PART_BYTES", 5 << 20)
+    content = random.Random(1).randbytes(13 << 20)
+    with images.writing("exports/1-large.zip", size_bytes=len(content)) as file:
+        for at in range(0, len(content), 1 << 20):
+            assert file.write(memoryview(content)[at : at + (1 << 20)]) == 1 << 20
+        assert images.read("exports/1-large.zip") is None
+        assert _unfinished(s3, bucket) == ["site-a/exports/1-large.zip"]
+    assert images.read("exports/1-large.zip") == content
+    with images.writing("exports/1-small.zip", size_bytes=3) as file:
+        file.write(b"abc")
+    assert images.read("exports/1-small.zip") == b"abc"
+    with s3.client() as client:
+        types = {client.head_object(Bucket=bucket, Key=key)["ContentType"] for key in s3.keys(bucket)}
+    assert types == {"application/zip"}
+    with pytest.raises(_FailedError):
+        _fail_after(content)
+    assert _unfinished(s3, bucket) == [], "what failed leaves nothing behind"
+    assert len(s3.keys(bucket)) == 2
+
+
+def test_what_killed_processes_have_uploaded_is_deleted(s3: S3Server, bucket: str) -> None:
+    with s3.client() as client:
+        for key in (
+            "site-a/exports/1-x.zip",
+            "site-a/exports/11-x.zip",
+            "site-a/exports/2-x.zip",
+            "else/exports/1-x",
+        ):
+            client.create_multipart_upload(Bucket=bucket, Key=key)
+    hour = timedelta(hours=1)
+    images.drop_unfinished("exports/1-", begun_before=timezone.now() - hour)
+    assert len(_unfinished(s3, bucket)) == 4, "another process may still write it"
+    images.drop_unfinished("exports/1-", begun_before=timezone.now() + hour)
+    assert len(_unfinished(s3, bucket)) == 3
+    images.drop_unfinished("exports/", begun_before=timezone.now() + hour, spared=["exports/2-"])
+    assert sorted(_unfinished(s3, bucket)) == ["else/exports/1-x", "site-a/exports/2-x.zip"]
 
 
 def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ class BackendServer(Service):
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """Return the process id of gunicorn, whose children are the workers."""
+        return self.process.pid
+
+    @property
     def media(self) -> Path:
         """Directory of the images."""
         return self.directory / "media"

@@ -5,6 +5,7 @@ usage.cpu_share      # of one core: 0.01 is one percent
 usage.wakeups        # per second: how often a thread was scheduled after it had waited
 """
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -57,6 +58,37 @@ def _usage(pids: list[int], before: Readings, after: Readings, elapsed: float) -
     cpu_ns = sum(now.cpu_ns - former.cpu_ns for now, former in changes)
     switches = sum(now.switches - former.switches for now, former in changes)
     return Usage(cpu_ns / 1e9 / elapsed, switches / elapsed, sum(map(_megabytes, pids)))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What processes have used since they began. Bytes are those of `read` and `write`, in the page cache or not."""
+
+    cpu_seconds: float
+    read_bytes: int
+    written_bytes: int
+
+    def __sub__(self, former: "Spent") -> "Spent":
+        """Return what was used since then."""
+        return Spent(
+            self.cpu_seconds - former.cpu_seconds,
+            self.read_bytes - former.read_bytes,
+            self.written_bytes - former.written_bytes,
+        )
+
+
+def spent_by(pid: int) -> Spent:
+    """Return what the process and its descendants have used, without those that have ended."""
+    cpu_ticks, counts = 0, {"rchar": 0, "wchar": 0}
+    for each in _with_descendants(pid):
+        with suppress(OSError):
+            fields = (_PROC / str(each) / "stat").read_text().rpartition(")")[2].split()
+            cpu_ticks += int(fields[11]) + int(fields[12])
+            for line in (_PROC / str(each) / "io").read_text().splitlines():
+                name, _, value = line.partition(": ")
+                if name in counts:
+                    counts[name] += int(value)
+    return Spent(cpu_ticks / os.sysconf("SC_CLK_TCK"), counts["rchar"], counts["wchar"])
 
 
 def descendant(pid: int, words: str) -> int:

@@ -218,8 +218,8 @@ def test_a_killed_process_is_replaced_and_a_suspended_one_stops(recorded: Camera
     post(anna, f"{case}/exports/")
     suspended = jobs.export_claim(now=timezone.now())
     assert suspended is not None
-    left = media / "exports/work" / str(suspended.pk) / "1" / "half.mp4"
-    left.parent.mkdir(parents=True)
+    left = media / f"exports/{suspended.pk}-{'0' * 32}.zip.part"
+    left.parent.mkdir()
     left.write_bytes(b"x")
     assert make_exports() == 0, "the other process may still work on it"
     CaseExport.objects.update(seen_at=timezone.now() - jobs.STALE - timedelta(seconds=1))
@@ -268,7 +268,7 @@ def test_failures_are_said(
     stored.write_bytes(content[: len(content) // 2])
     assert problem().startswith("A recorded file is damaged: ")
     stored.write_bytes(content)
-    monkeypatch.setattr(jobs, "pack", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr(jobs, "evidence_export", lambda *_, **__: 1 // 0)
     assert problem() == "An unexpected error. The log of the backend has the details."
     assert files_in(media / "exports") == [], "nothing is left behind"
     settings.VIGIL_EVIDENCE_KEY = ""
@@ -309,14 +309,14 @@ def test_the_sweep_deletes_what_no_export_names(recorded: Camera, anna: Party, m
     make_exports()
     post(anna, f"{case}/exports/")
     running = CaseExport.objects.order_by("-id")[0].pk
-    for key in ("exports/orphan.zip", "exports/work/999/1/x.mp4", f"exports/work/{running}/1/x.mp4"):
+    for key in ("exports/orphan.zip", "exports/999-x.zip.part", f"exports/{running}-x.zip.part"):
         default_storage.save(key, ContentFile(b"x"))
     output = io.StringIO()
     call_command("sweep_exports", stdout=output)
     assert output.getvalue() == "0 files without an export deleted\n", "they are too new"
     assert exports_sweep(written_before=AFTER) == 2
     kept = {path.relative_to(media).as_posix() for path in files_in(media / "exports")}
-    assert kept == {CaseExport.objects.get(state="done").key, f"exports/work/{running}/1/x.mp4"}
+    assert kept == {CaseExport.objects.get(state="done").key, f"exports/{running}-x.zip.part"}
 
 
 def test_large_files_are_delivered_by_nginx_or_s3(recorded: Camera, anna: Party, settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Join recorded files (fragmented MP4: a video track, maybe an audio track) into one plain MP4 without transcoding.
 
 Times are copied from the fragments, so a gap between two files keeps its length, and audio stays with its video. The
-sample tables follow the data, since their size is only known then.
+data of each file is a box of its own, and the sample tables follow, so nothing is written at an earlier place: the
+output may be a pipe, or a file in an archive.
 """
 
 import struct
@@ -9,12 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import BinaryIO
+from typing import Protocol
 
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError, box, boxes, child, full_box
 
 _NOT_SYNC = 0x10000
 _MOST_TRACKS = 2
+_HEADER_BYTES = 8
+
+
+class Output(Protocol):
+    """What the joined file is written to, from its begin to its end."""
+
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Write all bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +76,14 @@ class _Track:
 class Mp4Join:
     """Writes the frames of files in the order of their times; `finish` completes the file."""
 
-    def __init__(self, output: BinaryIO) -> None:
+    def __init__(self, output: Output) -> None:
         self._output = output
         self._moov = b""
         self._tracks: dict[int, _Track] = {}
+        self._frames: list[memoryview] = []
         head = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
-        output.write(head + struct.pack(">I4sQ", 1, b"mdat", 0))
-        self._mdat, self._position = len(head), len(head) + 16
+        output.write(head)
+        self._position = len(head)
 
     @property
     def frames(self) -> int:
@@ -82,20 +93,24 @@ class Mp4Join:
     def add(self, content: bytes) -> None:
         """Add one recorded file. Raises InvalidRecordingError."""
         data = memoryview(content)
+        self._frames = []
+        self._position += _HEADER_BYTES
         for kind, start, begin, end in boxes(data, 0, len(data)):
             if kind == b"moov" and not self._moov:
                 self._tracks = _tracks_of(data, begin, end)
                 self._moov = bytes(data[begin:end])
             elif kind == b"moof":
                 self._add_fragment(data, start, begin, end)
+        size_bytes = _HEADER_BYTES + sum(map(len, self._frames))
+        self._output.write(struct.pack(">I4s", size_bytes, b"mdat"))
+        for frames in self._frames:
+            self._output.write(frames)
 
     def finish(self) -> None:
         """Write the sample tables. Raises InvalidRecordingError if there is no frame."""
         if not self.frames:
             raise InvalidRecordingError("there is no frame")
         self._output.write(_moov_of(memoryview(self._moov), [one for one in self._tracks.values() if one.sizes]))
-        self._output.seek(self._mdat + 8)
-        self._output.write(struct.pack(">Q", self._position - self._mdat))
 
     def _add_fragment(self, data: memoryview, moof: int, begin: int, end: int) -> None:
         if not self._tracks:
@@ -144,7 +159,7 @@ class Mp4Join:
             raise InvalidRecordingError("a frame is cut off")
         track.offsets.append(self._position)
         track.runs.append((len(track.offsets), count))
-        self._output.write(data[begin:source])
+        self._frames.append(data[begin:source])
         self._position += source - begin
         return time
 

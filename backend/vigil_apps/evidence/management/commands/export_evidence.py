@@ -11,9 +11,10 @@ from django.utils import timezone
 from surveillance.images import StorageUnavailableError
 from surveillance.management.output import megabytes
 from surveillance.models import Camera
+from vigil_apps.evidence.archive import FolderOutput
 from vigil_apps.evidence.core.keys import MAKE_KEY, key_of
 from vigil_apps.evidence.core.manifest import Order, Period
-from vigil_apps.evidence.folder import NothingRecordedError, evidence_export
+from vigil_apps.evidence.folder import NothingRecordedError, evidence_export, evidence_material
 from vigil_apps.evidence.signing import NoSigningKeyError, signing_key
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError
 from vigil_contracts.bounds import INSTANT_RANGE, is_plausible
@@ -48,14 +49,19 @@ class Command(BaseCommand):
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise CommandError(f"{folder} is not empty; name a new folder")
-            files = evidence_export(
-                periods=periods, order=order, folder=folder, key=key, now=timezone.now(), progress=self._progress
+            exported = evidence_export(
+                evidence_material(periods),
+                order=order,
+                output=FolderOutput(folder),
+                key=key,
+                now=timezone.now(),
+                progress=self._progress,
             )
         except NothingRecordedError:
             raise CommandError("nothing is recorded in this period") from None
         except (OSError, StorageUnavailableError, InvalidRecordingError) as error:
             raise CommandError(f"the export failed and {folder} is incomplete: {error}") from None
-        for one in files:
+        for one in exported.files:
             self.stdout.write(f"{one.sha256}  {one.name}  {megabytes(one.size_bytes)}")
 
     def _progress(self, done: int, total: int) -> None:
