@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage
 
 from surveillance.storages import S3_ERRORS, Output, StoredFile
@@ -96,6 +97,10 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
     def _root(self) -> str:
         """Return what the names of all objects begin with."""
         return f"{self.location.rstrip('/')}/" if self.location else ""
+
+    def store(self, key: str, content: bytes) -> None:
+        """Store a new file."""
+        self.save(key, ContentFile(content))
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield every object below the prefix, a thousand per request."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import cast
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.db import InterfaceError, OperationalError
 
@@ -40,10 +39,11 @@ def save(content: bytes, *, now: datetime, extension: str = "jpg") -> str:
     key = f"{ROOT}/{now:%Y/%m/%d}/{uuid.uuid4().hex}.{extension}"
     try:
         with _reported_failures("stored"):
-            return str(default_storage.save(key, ContentFile(content)))
+            media_storage().store(key, content)
     except StorageUnavailableError:
         delete(key)  # a full disk leaves an incomplete file
         raise
+    return key
 
 
 @contextmanager

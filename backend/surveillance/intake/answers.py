@@ -14,11 +14,13 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django.utils.log import log_response
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.detectors import ActiveCamerasView, SendAlertView, SharedTokens
+from surveillance.core.plain_form import plain_form
 from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
@@ -47,11 +49,27 @@ class Answer:
     is_secure: bool
 
 
+class _InMemoryRequest(ASGIRequest):
+    """A request whose body is in memory; a detector's form is read without Django's parser."""
+
+    def __init__(self, sent: Sent) -> None:
+        super().__init__(dict(sent.scope), io.BytesIO(sent.body))
+        self._sent = sent
+
+    def _load_post_and_files(self) -> None:
+        form = plain_form(self.META.get("CONTENT_TYPE", "").encode("latin1"), self._sent.body, file="image")
+        if form is None:
+            super()._load_post_and_files()
+            return
+        self._post = MultiValueDict({name: [value] for name, value in form.fields.items()})
+        self._files = MultiValueDict({} if form.file is None else {"image": [io.BytesIO(form.file)]})
+
+
 class _Visit:
     """One request to a view: REST framework's `dispatch`, in separate steps."""
 
     def __init__(self, view: SharedTokens, sent: Sent) -> None:
-        self._http = ASGIRequest(dict(sent.scope), io.BytesIO(sent.body))
+        self._http = _InMemoryRequest(sent)
         self._http.get_host()  # raises DisallowedHost
         self._view = cast("APIView", view)
         self._view.setup(self._http)
