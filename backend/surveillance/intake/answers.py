@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from surveillance.api.detectors import ActiveCamerasView, SendAlertView, SharedTokens
 from surveillance.core.plain_form import plain_form
 from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
-from vigil_apps.accounts.authentication import digest_of, valid_tokens
+from vigil_apps.accounts.authentication import digest_of, recent_valid_tokens
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.web.header_chain import HeaderChain, Headers
 
@@ -132,7 +132,7 @@ def in_thread(work: Work) -> Work:
 
 def poll_answers(group: Sequence[Sent]) -> list[Answer | None]:
     """Return the responses of polls since which nothing has changed; all others are Django's."""
-    tokens = valid_tokens({digest_of(sent.token) for sent in group})
+    tokens = recent_valid_tokens({digest_of(sent.token) for sent in group})
     return [_poll_answer(sent, tokens) for sent in group]
 
 
@@ -151,7 +151,7 @@ def _poll_answer(sent: Sent, tokens: Mapping[str, AuthToken]) -> Answer | None:
 
 def answers(group: Sequence[Sent]) -> list[Answer | None]:
     """Store the alerts and return the responses. None: Django must handle this request."""
-    tokens = valid_tokens({digest_of(sent.token) for sent in group})
+    tokens = recent_valid_tokens({digest_of(sent.token) for sent in group})
     visits = [_visit(sent, tokens) for sent in group]
     alerts = [visit.sent_alert() if visit is not None else None for visit in visits]
     outcomes = iter(alerts_receive([one for one in alerts if isinstance(one, SentAlert)], now=timezone.now()))

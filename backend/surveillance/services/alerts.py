@@ -17,6 +17,7 @@ from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
 from surveillance.selectors.holds import holds_of_alert
 from surveillance.signals import AlertChange, alerts_changed, alerts_stored
+from vigil_apps.web.statements import rows_of
 from vigil_contracts.alert import AlertSubmission, ImageSubmission
 
 
@@ -48,6 +49,7 @@ class Stored:
 
 Refusal = InvalidInputError | images.StorageUnavailableError | DecoderUnavailableError
 REFUSALS = (InvalidInputError, images.StorageUnavailableError, DecoderUnavailableError)
+_STORED = "SELECT id FROM surveillance_alert WHERE camera_id IN (%s) AND event_id IN (%s)"
 _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 """Images of concurrent alerts are written in parallel: disks, and even more S3, handle several as fast as one."""
 
@@ -197,11 +199,9 @@ def _change(alerts: QuerySet[Alert], values: Mapping[str, object], *, change: Al
 
 def _known(arrivals: Sequence[Arrival]) -> dict[tuple[int, str], Alert]:
     cameras = {arrival.camera.pk: arrival.camera for arrival in arrivals}
-    found = Alert.objects.filter(
-        camera__in=list(cameras), event_id__in={arrival.submission.event_id for arrival in arrivals}
-    )
-    known = {}
-    for alert in found:
+    ids = [pk for (pk,) in rows_of(_STORED, list(cameras), [one.submission.event_id for one in arrivals])]
+    known: dict[tuple[int, str], Alert] = {}
+    for alert in Alert.objects.filter(pk__in=ids) if ids else ():
         alert.camera = cameras[alert.camera_id]
         known[alert.camera_id, alert.event_id] = alert
     return known

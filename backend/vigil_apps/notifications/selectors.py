@@ -13,6 +13,7 @@ from vigil_apps.notifications.core.matching import AlertFilter
 from vigil_apps.notifications.core.names import MessageFormat, MessageState
 from vigil_apps.notifications.models import Message, OutboxEntry, Subscription
 from vigil_apps.sites.models import Membership
+from vigil_apps.web.statements import rows_of
 from vigil_contracts.rules import Schedule
 
 
@@ -33,8 +34,11 @@ def subscriptions_that_see(
 ) -> dict[int, list[Subscription]]:
     """Return for each camera the active subscriptions of all users who can view it, without their targets.
 
-    `message_format`: only those with this one. Takes one query, and one more if a camera is in a site.
+    `message_format`: only those with this one. Takes one query if there are none, otherwise two, and one more if a
+    camera is in a site.
     """
+    if not rows_of("SELECT id FROM notifications_subscription WHERE is_active LIMIT 1"):
+        return {camera.pk: [] for camera in cameras}
     sites = {camera.site_id for camera in cameras if camera.site_id is not None}
     sees = Q(user__in={camera.user_id for camera in cameras}) | Q(user__is_superuser=True)
     if sites:

@@ -213,9 +213,9 @@ def test_group_needs_as_many_queries_as_one_alert(
     answers([sent(pipeline, camera)])  # notes the token's use
     for size in (1, LARGEST):
         group = [sent(pipeline, camera, event_id=f"event-{size}-{number:02}") for number in range(size)]
-        # Token, cameras, known events; rows, totals, subscriptions, members, outbox; begin and end of the
-        # transaction.
-        with django_assert_num_queries(10):
+        # Token, cameras, known events; rows, totals, whether there are subscriptions, subscriptions, members, outbox;
+        # begin and end of the transaction.
+        with django_assert_num_queries(11):
             assert statuses(answers(group)) == [201] * size
 
 
@@ -312,7 +312,7 @@ def test_group_that_cannot_be_stored_is_left_to_the_view(
     def away(_: Any) -> Any:
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(intake_answers, "valid_tokens", away)
+    monkeypatch.setattr(intake_answers, "recent_valid_tokens", away)
     monkeypatch.setattr(connections, "close_all", lambda: None)  # includes the test's own
     assert in_thread(answers)([sent(detector, camera)] * 3) == [None] * 3
 

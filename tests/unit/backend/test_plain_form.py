@@ -39,7 +39,9 @@ def test_form_of_the_detectors_client_is_read_like_by_django(image: bytes | None
     assert found == PlainForm(fields, image) == by_django(request.read())
 
 
-@given(st.lists(st.sampled_from([b"\r\n", b"\n", b"-", b"--", b"limit", b"--limit", b"a", b"\xff", FIELD, FILE, END])))
+@given(
+    st.lists(st.sampled_from([b"\r\n", b"\n", b"-", b"--", b"limit", b"--limit", b"a", b"\xff", FIELD, FILE, END]))
+)
 def test_whatever_is_read_is_read_like_by_django(pieces: list[bytes]) -> None:
     for body in (FIELD + b"".join(pieces) + END, FIELD[:-6] + b"".join(pieces) + b"\r\n" + FILE + END):
         found = plain_form(KIND, body, file="image")
@@ -71,7 +73,9 @@ def test_other_forms_are_left_to_django(body: bytes) -> None:
     assert plain_form(KIND, body, file="image") is None
 
 
-@pytest.mark.parametrize("kind", [b"", b"multipart/form-data", b"text/plain; boundary=limit", KIND + b"; charset=latin1"])
+@pytest.mark.parametrize(
+    "kind", [b"", b"multipart/form-data", b"text/plain; boundary=limit", KIND + b"; charset=latin1"]
+)
 def test_other_content_types_are_left_to_django(kind: bytes) -> None:
     assert plain_form(kind, FIELD + END, file="image") is None
     assert plain_form(KIND, FIELD + END, file="image") == PlainForm({"zone": "gate"}, None)

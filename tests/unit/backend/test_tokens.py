@@ -15,6 +15,8 @@ from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, client_with
 
 from surveillance.models import Camera
+from vigil_apps.accounts import authentication
+from vigil_apps.accounts.authentication import digest_of, recent_valid_tokens
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import expired_tokens_delete, token_create
@@ -152,3 +154,58 @@ def test_ensure_user_requires_a_password(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="empty"):
         call_command("ensure_user", "--username", "a", "--password-env", "NOT_SET_ANYWHERE")
     assert not User.objects.exists()
+
+
+def recent(*parties: Party) -> dict[str, AuthToken]:
+    return recent_valid_tokens({digest_of(one.token.encode()) for one in parties})
+
+
+def test_recent_token_needs_one_short_query(anna: Party, ben: Party, django_assert_num_queries: Any) -> None:
+    first = recent(anna, ben)
+    assert {token.user.username for token in first.values()} == {"anna", "ben"}
+    with django_assert_num_queries(1):
+        again = recent(anna, ben)
+    assert again == first
+    assert all(again[digest] is token for digest, token in first.items())
+
+
+def test_recent_token_loses_and_gains_rights_at_once(anna: Party, camera: Camera) -> None:
+    (before,) = recent(anna).values()
+    assert not before.user.is_superuser
+    User.objects.filter(pk=anna.user.pk).update(is_superuser=True)
+    (promoted,) = recent(anna).values()
+    assert promoted.user.is_superuser
+    AuthToken.objects.filter(pk=before.pk).update(scope=Scope.DETECTOR, camera=camera)
+    (narrowed,) = recent(anna).values()
+    assert (narrowed.scope, narrowed.camera_id) == (Scope.DETECTOR, camera.pk)
+    AuthToken.objects.filter(pk=before.pk).update(expiry=timezone.now())
+    assert recent(anna) == {}
+    AuthToken.objects.filter(pk=before.pk).update(expiry=None)
+    assert recent(anna)
+    User.objects.filter(pk=anna.user.pk).update(is_active=False)
+    assert recent(anna) == {}
+    User.objects.filter(pk=anna.user.pk).update(is_active=True)
+    AuthToken.objects.filter(pk=before.pk).delete()
+    assert recent(anna) == {}
+    assert recent_valid_tokens({""}) == {}
+
+
+def test_use_of_a_recent_token_is_noted_each_minute(anna: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    def last_used() -> Any:
+        return AuthToken.objects.get().last_used_at
+
+    recent(anna)
+    first, now = last_used(), timezone.now()
+    assert first is not None
+    for seconds, is_noted in ((58, False), (61, True)):
+        monkeypatch.setattr(authentication.timezone, "now", lambda later=now + timedelta(seconds=seconds): later)
+        recent(anna)
+        assert (last_used() != first) == is_noted
+
+
+def test_number_of_recent_tokens_is_limited(anna: Party, ben: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "_RECENT", {})
+    monkeypatch.setattr(authentication, "_MOST_RECENT", 1)
+    recent(anna)
+    assert len(recent(anna, ben)) == 2
+    assert len(authentication._RECENT) == 1
