@@ -3,18 +3,31 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 
-from surveillance.models import Camera
 from vigil_apps.recordings.core.motion_seconds import HOUR_MS
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.core.timeline import Period, joined
-from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
+from vigil_apps.recordings.models import RecordedSegment, RecordedSpan
+from vigil_apps.web.statements import rows_of
 from vigil_contracts.recording import MAX_SEGMENT_SECONDS
 
 _LONGEST_SPAN_MS = HOUR_MS + MAX_SEGMENT_SECONDS * 1000
 """A span begins in one hour, and its last segment may end in the next."""
+# The statements of a timeline, which the dashboard requests with each step.
+_SUMMARIES = (
+    "SELECT id, start_ms, end_ms, motion_seconds FROM recordings_recordedspan"
+    " WHERE camera_id = %s AND start_ms > %s AND start_ms < %s AND end_ms > %s ORDER BY start_ms, id"
+)
+_GAPS = (
+    "SELECT start_ms, end_ms, reason FROM recordings_recordinggap WHERE camera_id = %s AND start_ms >= COALESCE("
+    "(SELECT start_ms FROM recordings_recordinggap WHERE camera_id = %s AND start_ms < %s"
+    " ORDER BY start_ms DESC LIMIT 1), %s) AND start_ms < %s AND end_ms > %s ORDER BY start_ms LIMIT %s"
+)
+_LAST_ENDS = (
+    "SELECT (SELECT end_ms FROM recordings_recordedspan WHERE camera_id = %s ORDER BY start_ms DESC LIMIT 1),"
+    " (SELECT end_ms FROM recordings_recordinggap WHERE camera_id = %s ORDER BY start_ms DESC LIMIT 1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +51,8 @@ class SpanSummary:
 
 def span_summaries(*, camera_id: int, first_ms: int, last_ms: int) -> list[SpanSummary]:
     """Return the camera's spans that overlap the limits, in order."""
-    spans = _spans_within(camera_id, first_ms, last_ms).order_by("start_ms", "pk")
-    return [
-        SpanSummary(pk, start, end, None if motion is None else bytes(motion))
-        for pk, start, end, motion in spans.values_list("pk", "start_ms", "end_ms", "motion_seconds")
-    ]
+    rows = rows_of(_SUMMARIES, camera_id, first_ms - _LONGEST_SPAN_MS, last_ms, first_ms)
+    return [SpanSummary(pk, start, end, None if motion is None else bytes(motion)) for pk, start, end, motion in rows]
 
 
 def recorded_periods(*, camera_id: int, first_ms: int, last_ms: int) -> list[Period]:
@@ -56,15 +66,8 @@ def recording_gaps(*, camera_id: int, first_ms: int, last_ms: int, limit: int) -
 
     Gaps do not overlap, so only the last one that begins earlier can reach into the period: an index lookup.
     """
-    gaps = RecordingGap.objects.filter(camera_id=camera_id)
-    earlier = gaps.filter(start_ms__lt=first_ms).order_by("-start_ms").values("start_ms")[:1]
-    inside = gaps.filter(
-        start_ms__gte=Coalesce(Subquery(earlier), first_ms), start_ms__lt=last_ms, end_ms__gt=first_ms
-    )
-    return [
-        Gap(max(start, first_ms), min(end, last_ms), reason)
-        for start, end, reason in inside.order_by("start_ms").values_list("start_ms", "end_ms", "reason")[:limit]
-    ]
+    rows = rows_of(_GAPS, camera_id, camera_id, first_ms, first_ms, last_ms, first_ms, limit)
+    return [Gap(max(start, first_ms), min(end, last_ms), reason) for start, end, reason in rows]
 
 
 def segment_at(*, camera_id: int, at_ms: int) -> RecordedSegment | None:
@@ -78,12 +81,8 @@ def segment_at(*, camera_id: int, at_ms: int) -> RecordedSegment | None:
 
 def recorded_until(*, camera_id: int) -> int | None:
     """Return the end of the camera's last span or gap; None if there is none."""
-    last = [
-        rows.objects.filter(camera_id=OuterRef("pk")).order_by("-start_ms").values("end_ms")[:1]
-        for rows in (RecordedSpan, RecordingGap)
-    ]
-    ends = Camera.objects.filter(pk=camera_id).values_list(Subquery(last[0]), Subquery(last[1])).first()
-    return max((one for one in ends or () if one is not None), default=None)
+    (ends,) = rows_of(_LAST_ENDS, camera_id, camera_id)
+    return max((one for one in ends if one is not None), default=None)
 
 
 def recorded_segments(*, camera_id: int, first_ms: int, last_ms: int) -> Iterator[Item]:
