@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from django.urls import reverse
-from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -62,10 +61,35 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         )
         read_only_fields = fields
 
-    @cached_property
-    def _readable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
-        """REST framework collects the fields again for each row, which takes a fifth of the time of a row."""
-        return list(super()._readable_fields)
+    def to_representation(self, instance: Alert) -> dict[str, Any]:
+        """Return the values of the fields, in a third of the time that REST framework takes to walk through them."""
+        alert = instance
+        return {
+            "id": alert.pk,
+            "camera": alert.camera_id,
+            "camera_name": alert.camera.name,
+            "event_id": alert.event_id,
+            "alert_type": str(alert.alert_type),
+            "confidence": float(alert.confidence),
+            "timestamp": _TIME.to_representation(alert.timestamp),
+            "received_at": _TIME.to_representation(alert.received_at),
+            "description": alert.description,
+            "label": alert.label,
+            "box": alert.box,
+            "track": alert.track,
+            "zone": alert.zone,
+            "zone_seconds": alert.zone_seconds,
+            "rule": alert.rule,
+            "image": self.get_image(alert),
+            "clip": self.get_clip(alert),
+            "acknowledged": alert.acknowledged,
+            "acknowledged_by": alert.acknowledged_by.username if alert.acknowledged_by else None,
+            "acknowledged_at": _TIME.to_representation(alert.acknowledged_at),
+            "resolved": alert.resolved,
+            "resolved_by": alert.resolved_by.username if alert.resolved_by else None,
+            "resolved_at": _TIME.to_representation(alert.resolved_at),
+            "is_false_positive": alert.is_false_positive,
+        }
 
     def get_image(self, alert: Alert) -> str | None:
         """Return the path on this host; it requires permission to view the alert."""
@@ -76,10 +100,11 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
 
 
+_TIME: Any = serializers.DateTimeField()
 _ALERT = AlertSerializer()
 """Cached: creating a serializer's fields takes longer than serialising an alert."""
 
 
 def alert_shown(alert: Alert) -> dict[str, Any]:
     """Return the alert in the format of `AlertSerializer`."""
-    return dict(_ALERT.to_representation(alert))
+    return _ALERT.to_representation(alert)

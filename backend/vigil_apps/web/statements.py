@@ -14,7 +14,7 @@ def rows_of(statement: str, *values: Value) -> list[tuple[Any, ...]]:
     `%s` stands for a value, or for all values of a list, which must not be empty: `IN (%s)`. The result has the
     database's own types, so a statement returns numbers, texts and bytes only.
     """
-    lists = [[one] if isinstance(one, int | str) else list(one) for one in values]
+    lists: list[list[Any]] = [[one] if isinstance(one, int | str) else list(one) for one in values]
     marks = tuple(", ".join(["%s"] * len(one)) for one in lists)
     with connection.cursor() as cursor:
         cursor.execute(statement % marks, [value for one in lists for value in one])

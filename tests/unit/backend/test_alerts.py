@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 from PIL import Image
+from rest_framework.serializers import ModelSerializer
 from tests.unit.backend.conftest import Party, files_in, picture, send
 
 from surveillance.models import Alert, Camera
+from surveillance.representations import AlertSerializer
 from vigil_contracts.alert import AlertSubmission, Box
 from vigil_contracts.api_client import _send_alert
 from vigil_contracts.names import AlertType
@@ -326,3 +329,34 @@ def test_detail(anna: Party, alert: Alert) -> None:
     shown = anna.client.get(f"/api/alerts/{alert.pk}/").json()
     assert shown["event_id"] == alert.event_id
     assert json.dumps(shown)
+
+
+def test_alert_has_the_values_of_the_serializers_fields(alert: Alert, anna: Party) -> None:
+    serializer, now = AlertSerializer(), timezone.now()
+    Alert.objects.create(
+        camera=alert.camera,
+        event_id="event-full",
+        alert_type="loitering",
+        confidence=1,
+        timestamp=now,
+        description="Grüße",
+        label="person",
+        box={"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.4},
+        track="7",
+        zone="gate",
+        zone_seconds=12.5,
+        rule="r",
+        clip="alerts/a.mp4",
+        acknowledged=True,
+        acknowledged_by=anna.user,
+        acknowledged_at=now,
+        resolved=True,
+        resolved_by=anna.user,
+        resolved_at=now,
+        is_false_positive=True,
+    )
+    for one in Alert.objects.all():
+        by_fields = ModelSerializer.to_representation(serializer, one)
+        assert list(serializer.to_representation(one).items()) == list(dict(by_fields).items())
+    with timezone.override("Asia/Tokyo"):
+        assert serializer.to_representation(alert) == ModelSerializer.to_representation(serializer, alert)

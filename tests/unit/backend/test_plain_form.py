@@ -25,6 +25,8 @@ def by_django(body: bytes) -> PlainForm:
     meta = {"CONTENT_TYPE": KIND.decode(), "CONTENT_LENGTH": len(body)}
     handler: Any = MemoryFileUploadHandler()
     handler.handle_raw_input(None, meta, len(body), b"limit")
+    data: Any
+    files: Any
     data, files = MultiPartParser(meta, io.BytesIO(body), [handler], "utf-8").parse()
     return PlainForm(data.dict(), files["image"].read() if "image" in files else None)
 

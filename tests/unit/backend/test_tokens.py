@@ -198,7 +198,9 @@ def test_use_of_a_recent_token_is_noted_each_minute(anna: Party, monkeypatch: py
     first, now = last_used(), timezone.now()
     assert first is not None
     for seconds, is_noted in ((58, False), (61, True)):
-        monkeypatch.setattr(authentication.timezone, "now", lambda later=now + timedelta(seconds=seconds): later)
+        monkeypatch.setattr(
+            "vigil_apps.accounts.authentication.timezone.now", lambda later=now + timedelta(seconds=seconds): later
+        )
         recent(anna)
         assert (last_used() != first) == is_noted
 
