@@ -229,6 +229,7 @@ async def _work(
         namespace=settings.namespace,
         start_times=start_times,
         rollouts=ModelRollouts(store, directory),
+        events=events,
         costs=CameraCosts(store, directory),
         node_use=lambda: nodes.use,
         watched_elsewhere=lambda: unwatched.watched_elsewhere,

@@ -17,6 +17,7 @@ from typing import Any
 from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.capacity import NodeUse, capacity_status
+from vigil_operator.core.class_events import class_events
 from vigil_operator.core.class_status import (
     Acceptance,
     CameraCounts,
@@ -31,6 +32,7 @@ from vigil_operator.core.start_times import StartTimes
 from vigil_operator.kube.camera_costs import CameraCosts
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.definitions import UPGRADE
+from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import DETECTOR_CLASS
 from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.queue import WorkQueue
@@ -78,6 +80,7 @@ class ClassReporter:
         start_times: StartTimes | None = None,
         rollouts: ModelRollouts | None = None,
         costs: CameraCosts | None = None,
+        events: EventRecorder | None = None,
         node_use: Callable[[], NodeUse | None] = lambda: None,
         watched_elsewhere: Callable[[], Iterable[Camera]] = tuple,
         clock: Clock = utc_now,
@@ -92,6 +95,7 @@ class ClassReporter:
         self._start_times = start_times or StartTimes()
         self._rollouts = rollouts
         self._costs = costs
+        self._events = events
         self._costs_undeclared_until = float("-inf")
         self._node_use = node_use
         self._watched_elsewhere = watched_elsewhere
@@ -154,6 +158,15 @@ class ClassReporter:
         self._metrics.writes.labels(DETECTOR_CLASS.name).inc()
         for camera in self._store.observe(DETECTOR_CLASS, body):
             self._queue.add(camera)
+        await self._record_events(found, status)
+
+    async def _record_events(self, found: DetectorClass, status: dict[str, Any]) -> None:
+        """Record how the status that was just written differs from the one before."""
+        if self._events is None:
+            return
+        for event in class_events(found.status, status):
+            record = self._events.record_warning if event.is_warning else self._events.record_normal
+            await record(found, event.reason, event.message, occasion=event.occasion)
 
     def _leave_costs_out(self) -> None:
         """Write no costs for a while: with them, the API server refuses the whole status."""

@@ -26,6 +26,9 @@ NOT_SEEN = {
 }
 """Rights that an ordinary run makes no use of, each with why they are granted nonetheless."""
 
+SELDOM_SEEN = {Right("default", "events", "create")}
+"""Rights of which a run makes use only if something happens to a detector class, such as too low requests."""
+
 
 def granted(objects: Iterable[Document]) -> set[Right]:
     """Every right of the roles among these objects."""

@@ -64,7 +64,7 @@ def test_watched_namespaces_get_rights_and_reach_the_backend() -> None:
     spaces = ["vigil-cameras", "team-a", "team-b"]
     for kind in ("Role", "RoleBinding"):
         own = [each["metadata"] for each in found if each["kind"] == kind]
-        assert [each["namespace"] for each in own if each["namespace"] != "vigil-system"] == spaces
+        assert [each["namespace"] for each in own if each["namespace"] not in {"vigil-system", "default"}] == spaces
     (operator,) = [spec for where, spec in pods(found) if where == "Deployment/vigil-operator"]
     variables = {each["name"]: each.get("value") for each in operator["containers"][0]["env"]}
     assert OperatorSettings(
@@ -205,6 +205,22 @@ def test_roles_are_minimal_and_bound_only_to_the_operator(rendered: dict[str, li
     ]
     subjects = {(each["name"], each["namespace"]) for binding in bindings for each in binding["subjects"]}
     assert subjects == {("vigil-operator", "vigil-system")}
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+def test_operator_may_create_events_in_the_default_namespace_unless_switched_off(*, is_on: bool) -> None:
+    found = documents(render({"operator": {"classEvents": is_on}}))
+    there = [each for each in found if each["metadata"].get("namespace") == "default"]
+    names = [(each["kind"], name_of(each)) for each in there]
+    name = "vigil-operator-events.vigil-system"
+    assert names == ([("Role", name), ("RoleBinding", name)] if is_on else [])
+    if is_on:
+        role, binding = there
+        assert role["rules"] == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
+        assert binding["roleRef"]["name"] == name
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "vigil-operator", "namespace": "vigil-system"}
+        ]
 
 
 def test_generated_secrets_are_random_and_valid() -> None:

@@ -64,6 +64,12 @@ class Trial:
         assert (found.get("phase"), found.get("reason")) == (phase, reason), found
         return found
 
+    def described(self, *events: str) -> bool:
+        """Return whether `kubectl describe` shows these events, in any order, and none else of a rollout."""
+        text = self.cluster.kubectl("describe", "detclass", self.name).partition("Events:")[2]
+        rows = [line.split() for line in text.splitlines() if " Rollout" in line]
+        return sorted(f"{row[0]} {row[1]}" for row in rows) == sorted(events)
+
     def succeeded(self) -> list[str]:
         conditions = self.status().get("conditions", [])
         return [each["status"] for each in conditions if each["type"] == "RolloutSucceeded"]
@@ -169,6 +175,8 @@ def test_model_is_tried_held_promoted_and_taken_into_the_spec(trial: Trial, cloc
     assert not trial.variables("VIGIL_SHADOW_MODEL")
     assert eventually(lambda: trial.succeeded() == ["True"], timeout_seconds=20)
     assert promoted["events"]["agreed"] == 40
+    phases = ("RolloutShadowing", "RolloutHeld", "RolloutPromoting", "RolloutPromoted")
+    eventually(lambda: trial.described(*(f"Normal {phase}" for phase in phases)), timeout_seconds=20)
     assert trial.command("promote").startswith("2: vigil-operator: model yolo11n is promoted already")
 
     # A new operator does not withdraw it, and moving it into the spec restarts nothing.
@@ -199,6 +207,8 @@ def test_worse_model_is_aborted_and_one_by_hand(trial: Trial, clock: Path) -> No
     eventually(lambda: trial.has("Aborted", "AbortedByHand"), timeout_seconds=30)
     eventually(lambda: not trial.variables("VIGIL_SHADOW_MODEL"), timeout_seconds=60)
     assert json.loads(trial.command("status", "--output", "json"))["phase"] == "Aborted"
+    expected = ["Normal RolloutShadowing"] * 2 + ["Warning RolloutAborted", "Normal RolloutAborted"]
+    eventually(lambda: trial.described(*expected), timeout_seconds=20)
 
     # What the cameras cost beside what their detectors request.
     measured = eventually(lambda: with_costs(trial.report_costs()), timeout_seconds=60)

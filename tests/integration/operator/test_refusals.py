@@ -57,6 +57,13 @@ def test_class_that_the_api_server_refuses(
             vigil_cluster.apply([detector_class(good), detector_class(bad)])
             eventually(lambda: set(view.phases().values()) == {"Streaming"}, timeout_seconds=60)
             eventually(lambda: accepted(vigil_cluster, bad)["status"] == "True")
+            # Each of the three refusals is another event: two of the first class and one of the second.
+            described = {name: vigil_cluster.kubectl("describe", "detclass", name) for name in (good, bad)}
+            for name, text in described.items():
+                assert "Warning  DetectorRefused" in text, text
+                eventually(
+                    lambda name=name: "Normal   Accepted" in vigil_cluster.kubectl("describe", "detclass", name)
+                )
     finally:
         vigil_cluster.kubectl("delete", "detclass", good, bad, "--ignore-not-found")
 

@@ -50,6 +50,15 @@ def test_repeated_event_is_recorded_once_per_period(world: World) -> None:
     assert world.warn(GATE, "StreamTimeout", "No frame for 12 s.") == 1
 
 
+def test_same_event_on_another_occasion_is_another_one(world: World) -> None:
+    def begin(trial: str) -> None:
+        asyncio.run(world.recorder.record_normal(GATE, "RolloutShadowing", "Model yolo11n", occasion=trial))
+
+    for trial in ("a", "a", "b"):
+        begin(trial)
+    assert len(world.server.objects) == 2
+
+
 def test_event_names_its_camera_and_is_truncated(world: World) -> None:
     world.warn(GATE, "DetectorCrashing", "x" * 5000)
     (event,) = world.server.objects.values()

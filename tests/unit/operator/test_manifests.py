@@ -40,7 +40,10 @@ def rules(kind: str, namespace: str = "") -> list[dict[str, Any]]:
 
 
 def test_no_right_is_a_wildcard() -> None:
-    everything = [*rules("Role", "vigil-cameras"), *rules("Role", "vigil-system"), *rules("ClusterRole")]
+    everything = [
+        *(rule for namespace in ("vigil-cameras", "vigil-system", "default") for rule in rules("Role", namespace)),
+        *rules("ClusterRole"),
+    ]
     assert all("*" not in rule[part] for rule in everything for part in ("apiGroups", "resources", "verbs"))
 
 
@@ -79,6 +82,16 @@ def test_rights_that_are_checked_are_those_that_are_granted() -> None:
         for right in needed_rights(["vigil-cameras"], "vigil-system")
     }
     assert needed == granted
+
+
+def test_events_about_classes_are_the_only_right_elsewhere() -> None:
+    assert rules("Role", "default") == [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
+    namespaces = {
+        document["metadata"]["namespace"]
+        for document in documents("operator/10-rbac.yaml")
+        if document["kind"] in {"Role", "RoleBinding"}
+    }
+    assert namespaces == {"vigil-cameras", "vigil-system", "default"}
 
 
 def test_secrets_can_be_read_in_the_cameras_namespace_only() -> None:
