@@ -304,9 +304,9 @@ EXAMPLES: dict[str, Any] = {
     "CameraDetail": {
         **_CAMERA,
         "warnings": [
-            "DetectorClass gpu has no room for a further camera: this camera waits until there is room. Deactivate"
-            " another camera of the class, let its cameras sleep while their schedule is disarmed, add a node, or use"
-            " a class with room: cpu (3)."
+            "DetectorClass gpu has no room for a further camera: this camera waits until there is room. To make room,"
+            " deactivate another camera of the class, add a node, or set spec.sleep of the class: its cameras then"
+            " sleep while their schedule is disarmed. Or set detector_class_name to a class with room: cpu (3)."
         ],
     },
     "CameraRequest": _CAMERA_REQUEST,
@@ -403,7 +403,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
-    "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
+    "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}], "warnings": []},
     "Case": _CASE,
     "PatchedCaseChangeRequest": {"notes": "Handed over to the police."},
     "CaseCloseOrderRequest": {"reason": "The investigation is closed."},

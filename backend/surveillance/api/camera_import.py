@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from surveillance.api.access import USER, user_of
 from surveillance.core.camera_csv import MAX_BYTES, MAX_CAMERAS, OPTIONAL, REQUIRED
+from surveillance.selectors.rooms import room_problems_of
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
 from vigil_apps.web.strict_fields import StrictFields
 
@@ -38,6 +39,10 @@ class ImportedSerializer(serializers.Serializer[Any]):
 
     dry_run = serializers.BooleanField()
     cameras = ImportedCameraSerializer(many=True)
+    warnings = serializers.ListField(
+        child=serializers.CharField(max_length=2000),
+        help_text="Which detector classes have no room for all cameras of the file, and what would free room.",
+    )
 
 
 class CameraImportView(APIView):
@@ -54,7 +59,7 @@ class CameraImportView(APIView):
     def post(self, request: Request) -> Response:
         """Adds all cameras of the file as yours (201), or none (400: `errors` with line, field and message).
 
-        With `dry_run` the file is only validated (200).
+        With `dry_run` the file is only validated (200). `warnings` say if cameras have to wait for room.
         """
         sent = CameraImportSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -65,4 +70,6 @@ class CameraImportView(APIView):
             errors = [{"line": one.line, "field": one.field, "message": one.message} for one in refused.errors]
             return Response({"errors": errors}, status=400)
         shown = [{"id": None if is_dry_run else camera.pk, "name": camera.name} for camera in cameras]
-        return Response({"dry_run": is_dry_run, "cameras": shown}, status=200 if is_dry_run else 201)
+        warnings = [problem.file_text for problem in room_problems_of(cameras)]
+        body = {"dry_run": is_dry_run, "cameras": shown, "warnings": warnings}
+        return Response(body, status=200 if is_dry_run else 201)

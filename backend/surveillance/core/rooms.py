@@ -1,4 +1,4 @@
-"""Whether a detector class has room for one more camera, from what the operator of a cluster reports."""
+"""Whether a detector class has room for more cameras, from what the operator of a cluster reports."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class RoomProblem:
-    """The class of a camera has no room, so that the camera would wait."""
+    """A class has not enough room for cameras, so that some would wait."""
 
     class_name: str
     others: tuple[tuple[str, int], ...]
     """Classes with room and for how many cameras, the one with most room first."""
+    cameras: int = 1
+    fitting: int = 0
+    """For how many of the `cameras` there is room."""
 
     @property
     def alternatives(self) -> str:
@@ -23,12 +26,26 @@ class RoomProblem:
 
     @property
     def text(self) -> str:
-        """The warning for users of the API."""
-        moved = f", or use a class with room: {self.alternatives}" if self.others else ""
+        """The warning about one camera, for users of the API."""
         return (
             f"DetectorClass {self.class_name} has no room for a further camera: this camera waits until there is"
-            " room. Deactivate another camera of the class, let its cameras sleep while their schedule is disarmed,"
-            f" add a node{moved}."
+            f" room. {self._remedy}"
+        )
+
+    @property
+    def file_text(self) -> str:
+        """The warning about the cameras of a file, for users of the API."""
+        return (
+            f"DetectorClass {self.class_name} has room for {self.fitting} of {self.cameras} active cameras of the"
+            f" file: the rest waits until there is room. {self._remedy}"
+        )
+
+    @property
+    def _remedy(self) -> str:
+        moved = f" Or set detector_class_name to a class with room: {self.alternatives}." if self.others else ""
+        return (
+            "To make room, deactivate another camera of the class, add a node, or set spec.sleep of the class: its"
+            f" cameras then sleep while their schedule is disarmed.{moved}"
         )
 
 
@@ -37,14 +54,18 @@ def class_name_of(classes: Collection[ClassRoom], named: str) -> str:
     return named or next((known.name for known in classes if known.is_default), "")
 
 
-def room_problem(classes: Collection[ClassRoom], class_name: str, *, newer: int) -> RoomProblem | None:
-    """Return why a further camera of the class would wait; None if there is room or it is unknown.
+def room_problem(
+    classes: Collection[ClassRoom], class_name: str, *, newer: int, cameras: int = 1
+) -> RoomProblem | None:
+    """Return why further `cameras` of the class would wait; None if there is room for all or it is unknown.
 
     `newer`: cameras of the class that were activated after the report, which does not count them yet.
     """
     rooms = {known.name: known.room for known in classes}
     room = rooms.get(class_name)
-    if room is None or room > newer:
+    if room is None or room - newer >= cameras:
         return None
+    fitting = max(room - newer, 0)
     others = [(name, found) for name, found in rooms.items() if found and name != class_name]
-    return RoomProblem(class_name, tuple(sorted(others, key=lambda each: (-each[1], each[0]))))
+    others.sort(key=lambda each: (-each[1], each[0]))
+    return RoomProblem(class_name, tuple(others), cameras, fitting)

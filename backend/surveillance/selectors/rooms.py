@@ -1,5 +1,7 @@
 """Read whether the cluster of a camera has room for its detector."""
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -28,16 +30,46 @@ def room_problem_of(camera: Camera) -> RoomProblem | None:
     if camera.is_active and _is_placed(camera):
         return None
     cluster = camera.cluster or holder_of(camera) or _default_cluster()
-    if cluster is None or cluster.classes_reported_at is None:
-        return None
+    return next(_problems_in(cluster, [camera]), None) if cluster is not None else None
+
+
+def room_problems_of(cameras: Iterable[Camera]) -> list[RoomProblem]:
+    """Return for each class, if it has no room for all of these new cameras, how many wait.
+
+    Those that are inactive need no room. The number of queries depends on the clusters and classes only.
+    """
+    by_cluster: defaultdict[int | None, list[Camera]] = defaultdict(list)
+    for camera in cameras:
+        if camera.is_active:
+            by_cluster[camera.cluster_id].append(camera)
+    clusters: dict[int | None, Cluster | None] = dict(Cluster.objects.in_bulk([pk for pk in by_cluster if pk]))
+    if None in by_cluster:
+        clusters[None] = _default_cluster()
+    return [
+        problem
+        for pk, some in by_cluster.items()
+        if (cluster := clusters.get(pk)) is not None
+        for problem in _problems_in(cluster, some)
+    ]
+
+
+def _problems_in(cluster: Cluster, cameras: Collection[Camera]) -> Iterator[RoomProblem]:
+    """Yield the problem of each class of the `cameras`, as if none of them had a place yet."""
+    if cluster.classes_reported_at is None:
+        return
     classes = _classes_in(cluster)
-    name = class_name_of(classes, camera.detector_class_name)
-    named = Q(detector_class_name=name)
-    if name == class_name_of(classes, ""):
-        named |= Q(detector_class_name="")
+    ids: defaultdict[str, list[int]] = defaultdict(list)
+    for camera in cameras:
+        ids[class_name_of(classes, camera.detector_class_name)].append(camera.pk)
+    default = class_name_of(classes, "")
     since = max(cluster.classes_reported_at, timezone.now() - COUNTED_WITHIN)
-    newer = Camera.objects.filter(named, assigned_to(cluster), is_active=True, activated_at__gt=since)
-    return room_problem(classes, name, newer=newer.exclude(pk=camera.pk).count())
+    newer = Camera.objects.filter(assigned_to(cluster), is_active=True, activated_at__gt=since)
+    for name in (known.name for known in classes if known.room is not None and known.name in ids):
+        named = Q(detector_class_name=name) | (Q(detector_class_name="") if name == default else Q())
+        count = newer.filter(named).exclude(pk__in=ids[name]).count()
+        problem = room_problem(classes, name, newer=count, cameras=len(ids[name]))
+        if problem is not None:
+            yield problem
 
 
 def _is_placed(camera: Camera) -> bool:

@@ -147,7 +147,10 @@ def test_camera_without_room_is_accepted_with_a_warning(
 ) -> None:
     found = objections(room_policy, "anna", before, after, params)
     assert bool(found) is warns
-    assert all(text.startswith("no room for a further camera in DetectorClass gpu: ") for text in found)
+    remedies = ("spec.active: false", "add a node", "spec.sleep", "spec.detectorClassName", "kubectl get detclass")
+    for text in found:
+        assert text.startswith("no room for a further camera in DetectorClass gpu: this one waits. To make room, ")
+        assert all(remedy in text for remedy in remedies), text
     assert objections(room_policy, OPERATOR, before, after, params) == []
 
 

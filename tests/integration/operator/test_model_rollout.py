@@ -66,7 +66,7 @@ class Trial:
 
     def described(self, *events: str) -> bool:
         """Return whether `kubectl describe` shows these events, in any order, and none else of a rollout."""
-        text = self.cluster.kubectl("describe", "detclass", self.name).partition("Events:")[2]
+        text = self.cluster.kubectl("describe", "detclass", self.name).rpartition("Events:")[2]
         rows = [line.split() for line in text.splitlines() if " Rollout" in line]
         return sorted(f"{row[0]} {row[1]}" for row in rows) == sorted(events)
 

@@ -31,6 +31,7 @@ def test_all_cameras_of_a_file_are_added(anna: Party) -> None:
     assert answer.json() == {
         "dry_run": False,
         "cameras": [{"id": gate.pk, "name": "Gate"}, {"id": door.pk, "name": "Door"}],
+        "warnings": [],
     }
     assert (gate.user, gate.group, gate.is_active, gate.rtsp_url) == (
         anna.user,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from tests.unit.backend.conftest import Party
@@ -14,14 +17,22 @@ from tests.unit.backend.test_resource_states import report, state
 
 from surveillance.core.rooms import RoomProblem, class_name_of, room_problem
 from surveillance.models import Camera
+from surveillance.selectors.rooms import room_problems_of
 from vigil_contracts.resources import ClassRoom
 
 SOURCE = "north/vigil-cameras"
 GPU, CPU = {"name": "gpu", "is_default": True, "room": 0}, {"name": "cpu", "room": 3}
-WARNING = (
-    "DetectorClass gpu has no room for a further camera: this camera waits until there is room. Deactivate another "
-    "camera of the class, let its cameras sleep while their schedule is disarmed, add a node, or use a class with "
-    "room: cpu (3)."
+REMEDY = (
+    "To make room, deactivate another camera of the class, add a node, or set spec.sleep of the class: its cameras "
+    "then sleep while their schedule is disarmed. Or set detector_class_name to a class with room: cpu (3)."
+)
+WARNING = "DetectorClass gpu has no room for a further camera: this camera waits until there is room. " + REMEDY
+FILE_WARNING = (
+    "DetectorClass gpu has room for 1 of 2 active cameras of the file: the rest waits until there is room. " + REMEDY
+)
+FILE = (
+    "name,rtsp_url,detector_class_name,is_active\n"
+    "A,rtsp://10.0.0.1/s,,yes\nB,rtsp://10.0.0.2/s,gpu,yes\nC,rtsp://10.0.0.3/s,,no\n"
 )
 
 
@@ -45,6 +56,15 @@ def test_problem_names_the_classes_with_room(
     classes: list[ClassRoom], newer: int, expected: RoomProblem | None
 ) -> None:
     assert room_problem(classes, "gpu", newer=newer) == expected
+
+
+@pytest.mark.parametrize(
+    ("room", "newer", "cameras", "fitting"), [(5, 0, 5, None), (4, 0, 5, 4), (5, 2, 5, 3), (1, 2, 5, 0)]
+)
+def test_problem_of_many_cameras_says_how_many_fit(room: int, newer: int, cameras: int, fitting: int | None) -> None:
+    problem = room_problem(rooms(gpu=room), "gpu", newer=newer, cameras=cameras)
+    assert (problem and problem.fitting) == fitting
+    assert problem is None or problem.cameras == cameras
 
 
 def test_camera_without_a_class_uses_the_default() -> None:
@@ -97,6 +117,70 @@ def test_cameras_that_were_just_activated_take_room(cluster: Party, anna: Party,
     made = anna.client.post("/api/cameras/", {"name": "Yard", "rtsp_url": "rtsp://10.0.0.7/s", "is_active": True})
     assert made.json()["warnings"] == []
     assert len(switch(anna, camera, "activate")) == 1
+
+
+def import_file(party: Party, text: str = FILE, **fields: str) -> list[str]:
+    file = SimpleUploadedFile("cameras.csv", text.encode(), "text/csv")
+    answer = party.client.post("/api/cameras/import/", {"file": file, **fields}, format="multipart")
+    assert answer.status_code in {200, 201}, answer.json()
+    found: list[str] = answer.json()["warnings"]
+    return found
+
+
+def test_import_warns_how_many_cameras_wait(cluster: Party, anna: Party) -> None:
+    assert import_file(anna, dry_run="true") == [], "nothing is reported yet"
+    report_rooms(cluster, GPU | {"room": 1}, CPU)
+    assert import_file(anna, dry_run="true") == [FILE_WARNING]
+    assert not Camera.objects.exists()
+    assert import_file(anna) == [FILE_WARNING]
+    assert Camera.objects.count() == 3
+    third = "name,rtsp_url,is_active\nD,rtsp://10.0.0.4/s,yes\n"
+    assert import_file(anna, third) == [FILE_WARNING.replace("1 of 2", "0 of 1")], "those of the first file count"
+
+
+def test_import_warns_for_each_class_and_cluster(cluster: Party, anna: Party) -> None:
+    cluster.client.get(f"/api/active-cameras/{stated('south')}")
+    report_rooms(cluster, GPU, CPU | {"room": 0})
+    report_rooms(cluster, CPU | {"is_default": True, "room": 0}, source="south/vigil-cameras")
+    lines = ["name,rtsp_url,is_active,detector_class_name,cluster"]
+    places = [("gpu", "north"), ("gpu", "north"), ("cpu", "north"), ("", "south"), ("other", "south"), ("gpu", "")]
+    lines += [f"{number},rtsp://10.0.0.{number}/s,yes,{name},{where}" for number, (name, where) in enumerate(places)]
+    found = import_file(anna, "\n".join(lines))
+    assert [each.partition(" active")[0] for each in found] == [
+        "DetectorClass gpu has room for 0 of 2",
+        "DetectorClass cpu has room for 0 of 1",
+        "DetectorClass cpu has room for 0 of 1",
+    ]
+
+
+def test_queries_of_an_import_do_not_depend_on_its_cameras(
+    cluster: Party, anna: Party, django_assert_max_num_queries: Any
+) -> None:
+    report_rooms(cluster, GPU)
+    cameras = [Camera(pk=number, name=str(number), user=anna.user, is_active=True) for number in range(1, 1001)]
+    with django_assert_max_num_queries(4):
+        (problem,) = room_problems_of(cameras)
+    assert (problem.fitting, problem.cameras) == (0, 1000)
+
+
+def test_command_warns_too(cluster: Party, anna: Party, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report_rooms(cluster, GPU | {"room": 1}, CPU)
+    path = tmp_path / "cameras.csv"
+    path.write_text(FILE)
+    call_command("import_cameras", str(path), "--user", "anna")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("3 cameras added\n", f"warning: {FILE_WARNING}\n")
+
+
+@pytest.mark.parametrize("action", ["check", "add"])
+def test_pages_of_an_import_say_how_many_cameras_wait(cluster: Party, anna: Party, action: str) -> None:
+    report_rooms(cluster, GPU | {"room": 1}, CPU)
+    browser = Client()
+    browser.force_login(anna.user)
+    sent = {"file": SimpleUploadedFile("cameras.csv", FILE.encode()), "action": action}
+    page = browser.post("/dashboard/cameras/import/", sent, follow=True).content.decode()
+    assert "Detector class gpu has room for 1 of 2 active cameras. The rest waits." in page
+    assert ("Classes with room, and for how many cameras: cpu (3)." in page) is (action == "check")
 
 
 @pytest.mark.parametrize("placed", [{"node": "node-1", "phase": "Streaming"}, {"phase": "Asleep"}])

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from surveillance.core.camera_csv import COLUMNS, MAX_BYTES, REQUIRED
+from surveillance.selectors.rooms import room_problems_of
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
 
 
@@ -37,6 +38,8 @@ class Command(BaseCommand):
         except ImportRefusedError as refused:
             lines = "\n".join(map(str, refused.errors))
             raise CommandError(f"{lines}\nNo camera was added.") from None
+        for problem in room_problems_of(cameras):
+            self.stderr.write(f"warning: {problem.file_text}")
         self.stdout.write(f"{len(cameras)} cameras {'would be ' if options['dry_run'] else ''}added")
 
 
