@@ -5,7 +5,7 @@ largest of its init containers requests if that is more, and its overhead.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,14 @@ WITHOUT_RIGHTS = (
 )
 WITH_AFFINITY = "The room is unknown: the pod template of the class has an affinity. Only the scheduler evaluates it."
 WITH_CLAIMS = "The room is unknown: the class requests devices by resource claims. Only the scheduler evaluates them."
+BY_DEVICE_CLASS = (
+    "The room is unknown: a DeviceClass of the cluster offers {name}, so the scheduler allocates it by a resource"
+    " claim. Only the scheduler evaluates those."
+)
+
+DEVICE_CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
+"""Each DeviceClass offers an extended resource of this prefix and its own name (Kubernetes, "Extended resource
+allocation by DRA")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,9 @@ class NodeUse:
 
     nodes: tuple[Node, ...]
     used: Mapping[str, Amounts]
+    by_device_class: frozenset[str] = frozenset()
+    """Extended resources that are allocated by dynamic resource allocation, although pods request them like others:
+    nodes do not offer them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +91,19 @@ def pod_use(body: Body) -> tuple[str, Amounts] | None:
     return spec["nodeName"], {**pod_requests(spec), "pods": Decimal(1)}
 
 
-def node_use(nodes: Iterable[Node], pods: Iterable[tuple[str, Amounts]]) -> NodeUse:
+def offered_resource(body: Body) -> str | None:
+    """Return the extended resource that a DeviceClass offers by a name of its own; None without one."""
+    return (body.get("spec") or {}).get("extendedResourceName")
+
+
+def node_use(
+    nodes: Iterable[Node], pods: Iterable[tuple[str, Amounts]], by_device_class: Iterable[str] = ()
+) -> NodeUse:
     """Return the nodes with what the pods request on each of them, from `pod_use`."""
     used: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
     for name, amounts in pods:
         _add(used[name], amounts)
-    return NodeUse(tuple(nodes), used)
+    return NodeUse(tuple(nodes), used, frozenset(by_device_class))
 
 
 def pod_requests(spec: Body) -> dict[str, Decimal]:
@@ -106,11 +124,14 @@ def pod_requests(spec: Body) -> dict[str, Decimal]:
     return requests
 
 
-def room_problem(spec: Body) -> str | None:
+def room_problem(spec: Body, by_device_class: Collection[str] = ()) -> str | None:
     """Return why the room for such pods cannot be calculated; None if it can."""
     if (spec.get("affinity") or {}).get("nodeAffinity") or (spec.get("affinity") or {}).get("podAntiAffinity"):
         return WITH_AFFINITY
-    return WITH_CLAIMS if spec.get("resourceClaims") else None
+    if spec.get("resourceClaims"):
+        return WITH_CLAIMS
+    names = [name for name in pod_requests(spec) if name in by_device_class or name.startswith(DEVICE_CLASS_PREFIX)]
+    return BY_DEVICE_CLASS.format(name=names[0]) if names else None
 
 
 def room_for(spec: Body, use: NodeUse) -> Room:
@@ -137,7 +158,9 @@ def capacity_status(spec: Body, use: NodeUse | None, *, waiting: int, asleep: in
     """
     requests = {name: amount for name, amount in pod_requests(spec).items() if amount > 0}
     status: dict[str, Any] = {"requests": rendered(requests), "waiting": waiting, "asleep": asleep}
-    problem = room_problem(spec) or (WITHOUT_RIGHTS if use is None else None)
+    problem = room_problem(spec, use.by_device_class if use is not None else ())
+    if problem is None and use is None:
+        problem = WITHOUT_RIGHTS
     if problem is None and use is not None:
         room = room_for(spec, use)
         status |= {"nodes": room.nodes, "allocatable": rendered(room.allocatable), "free": rendered(room.free)}

@@ -1,14 +1,15 @@
 """Read what the pods of the whole cluster request on its nodes, for `status.capacity` of the classes.
 
-The operator needs further rights for this (list nodes and pods in the whole cluster), so a setting enables it.
+The operator needs further rights for this (list nodes, DeviceClasses, and pods in the whole cluster), so a setting
+enables it.
 """
 
 import asyncio
 import logging
 
-from vigil_operator.core.capacity import Node, NodeUse, node_from_body, node_use, pod_use
+from vigil_operator.core.capacity import Node, NodeUse, node_from_body, node_use, offered_resource, pod_use
 from vigil_operator.kube.client import KubeClient, KubeError
-from vigil_operator.kube.kinds import NODE, POD
+from vigil_operator.kube.kinds import DEVICE_CLASS, NODE, POD
 
 logger = logging.getLogger(__name__)
 
@@ -55,4 +56,14 @@ class NodeReader:
                 await asyncio.sleep(0)
             if (use := pod_use(found.body())) is not None:
                 pods.append(use)
-        return node_use(nodes, pods)
+        return node_use(nodes, pods, await self._by_device_class())
+
+    async def _by_device_class(self) -> set[str]:
+        try:
+            found = await self._kube.list_all(DEVICE_CLASS)
+        except KubeError as error:
+            # Before Kubernetes 1.34 there are none of this version, and older charts grant no right to list them.
+            if error.status in {403, 404}:
+                return set()
+            raise
+        return {name for each in found.items if (name := offered_resource(each.body()))}

@@ -175,9 +175,13 @@ def test_operator_may_list_nodes_only_if_asked_to(rendering: None, *, is_on: boo
         for each in found
         if each["kind"] == "ClusterRole" and each["metadata"]["name"] == "vigil-operator"
         for rule in each["rules"]
-        if "nodes" in rule["resources"]
+        if {"nodes", "deviceclasses"} & set(rule["resources"])
     ]
-    assert rules == ([{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]}] if is_on else [])
+    expected = [
+        {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]},
+        {"apiGroups": ["resource.k8s.io"], "resources": ["deviceclasses"], "verbs": ["list"]},
+    ]
+    assert rules == (expected if is_on else [])
 
 
 def test_older_kubernetes_and_opting_out_have_no_policy(policy: Document) -> None:

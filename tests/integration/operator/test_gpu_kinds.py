@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 from tests.cluster.polling import eventually
 from tests.integration.operator.running import Document, Installation
+from tests.unit.operator.builders import SETTINGS
+
+from vigil_operator.core.capacity import node_from_body, node_use, pod_use, room_for
+from vigil_operator.core.class_status import build_trial
+from vigil_operator.core.specs import parse_class_spec
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,6 +22,19 @@ TRITON = "http://triton.vigil-inference:8000"
 
 def detector_class(name: str, **spec: Any) -> Document:
     return {"apiVersion": "vigil.dev/v1alpha1", "kind": "DetectorClass", "metadata": {"name": name}, "spec": spec}
+
+
+def rooms(installation: Installation, classes: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Return the room of each class with a GPU, from the nodes and pods of the API server."""
+    nodes, pods = (installation.cluster.http.get(f"/api/v1/{plural}")["items"] for plural in ("nodes", "pods"))
+    use = node_use(map(node_from_body, nodes), filter(None, map(pod_use, pods)))
+    found = {}
+    for name, spec in classes.items():
+        if "gpu" in spec:
+            parsed = parse_class_spec({"runtime": "openvino", **spec})
+            trial = build_trial(name, parsed, SETTINGS, installation.namespace)
+            found[name] = room_for(trial["spec"]["template"]["spec"], use).detectors
+    return found
 
 
 def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Installation) -> None:
@@ -36,6 +54,7 @@ def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Inst
     cluster.apply(made)
     wanted = ["mig", "mig", "shared", "shared", "amd", "amd", "intel", "triton"]
     with installation.node(gpus=ON_THE_NODE):
+        assert rooms(installation, classes) == {"mig": 1, "shared": 2, "amd": 1, "intel": 1}
         cameras: dict[str, list[str]] = {}
         for number, kind in enumerate(wanted):
             camera = installation.add_camera(number, detector_class_name=f"{kind}-{namespace}")
@@ -47,6 +66,8 @@ def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Inst
             (camera_name,) = set(waiting) & set(cameras[kind])
             eventually(lambda name=camera_name: view.condition(name, "Ready")["reason"] == "InsufficientGPU")  # type: ignore[misc]
             assert f"Asked for {asked}." in view.condition(camera_name, "Scheduled")["message"]
+        # The scheduler agrees about the room that there was.
+        assert rooms(installation, classes) == {"mig": 0, "shared": 0, "amd": 0, "intel": 0}
         (intel,) = cameras["intel"]
         (container,) = view.deployments()[f"{intel}-detector"]["spec"]["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["gpu.intel.com/xe"] == "1"

@@ -57,9 +57,10 @@ def pod(on: str = "n1", *, phase: str = "Running", gpus: str = "0", cpu: str = "
     }
 
 
-def use(*nodes: Document, pods: tuple[Document, ...] = ()) -> NodeUse:
+def use(*nodes: Document, pods: tuple[Document, ...] = (), device_classes: tuple[str, ...] = ()) -> NodeUse:
     found = [pod_use(body) for body in pods]
-    return node_use([node_from_body(body) for body in nodes], [each for each in found if each is not None])
+    known = [each for each in found if each is not None]
+    return node_use([node_from_body(body) for body in nodes], known, device_classes)
 
 
 def detector(**spec: Any) -> Document:
@@ -69,7 +70,15 @@ def detector(**spec: Any) -> Document:
     return template
 
 
-ON_GPU: dict[str, Any] = {"gpu": {"resourceName": GPU, "count": 1}}
+SHARED: dict[str, Any] = {**GPU_CLASS, "gpu": {"resourceName": "nvidia.com/gpu.shared"}}
+MIG: dict[str, Any] = {**GPU_CLASS, "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"}}
+
+
+def requesting_pod(resource: str) -> Document:
+    found = pod()
+    found["spec"]["containers"][0]["resources"]["requests"][resource] = "1"
+    return found
+
 
 ROOMS: dict[str, tuple[Document, NodeUse, int]] = {
     "cores decide": (detector(), use(node()), 4),
@@ -102,6 +111,21 @@ ROOMS: dict[str, tuple[Document, NodeUse, int]] = {
     "a selector": (
         detector(nodeSelector={"zone": "yard"}),
         use(node(), node("n2", labels={"zone": "yard"}, offers={"cpu": "2"})),
+        2,
+    ),
+    "time slices count as often as they are offered": (
+        detector(**SHARED),
+        use(node(offers={"nvidia.com/gpu.shared": "4", GPU: "0"}), pods=(requesting_pod("nvidia.com/gpu.shared"),)),
+        3,
+    ),
+    "MIG slices of one profile": (
+        detector(**MIG),
+        use(node(offers={"nvidia.com/mig-1g.10gb": "2", "nvidia.com/mig-3g.40gb": "1", GPU: "0"})),
+        2,
+    ),
+    "two GPUs for each detector": (
+        detector(**{**GPU_CLASS, "gpu": {"resourceName": GPU, "count": 2}}),
+        use(node(offers={GPU: "3"}), node("n2", offers={GPU: "2"})),
         2,
     ),
     "no node at all": (detector(), use(), 0),
@@ -153,6 +177,11 @@ def test_status_of_a_class() -> None:
 
 
 CLAIMS = detector(runtime="ultralytics", model="yolov8n", device="cuda", gpu={"resourceClaimTemplateName": "one-gpu"})
+BY_CLASS = {
+    **GPU_CLASS,
+    "gpu": {"resourceName": "deviceclass.resource.kubernetes.io/gpu.nvidia.com"},
+    "device": "cuda",
+}
 IN_ZONE = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]}
 AFFINITY = detector(
     podTemplate={"spec": {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": IN_ZONE}}}}
@@ -166,8 +195,25 @@ AFFINITY = detector(
         (detector(), None, 1, 0, "set operator.readNodes"),
         (CLAIMS, use(node()), 0, None, "resource claims"),
         (AFFINITY, use(node()), 0, None, "affinity"),
+        (
+            detector(**GPU_CLASS),
+            use(node(), device_classes=(GPU,)),
+            0,
+            None,
+            f"a DeviceClass of the cluster offers {GPU}",
+        ),
+        (detector(**GPU_CLASS), use(node(), device_classes=(GPU,)), 2, 0, "DeviceClass"),
+        (detector(**BY_CLASS), use(node()), 0, None, "DeviceClass"),
     ],
-    ids=["no rights", "no rights, but a camera waits", "claims", "affinity"],
+    ids=[
+        "no rights",
+        "no rights, but a camera waits",
+        "claims",
+        "affinity",
+        "offered by a DeviceClass",
+        "offered by a DeviceClass, and cameras wait",
+        "named by its DeviceClass",
+    ],
 )
 def test_unknown_room_is_explained(
     spec: Document, found: NodeUse | None, waiting: int, room: int | None, message: str
@@ -177,7 +223,7 @@ def test_unknown_room_is_explained(
     assert message in status["message"]
 
 
-def test_reader_lists_nodes_and_pods() -> None:
+def test_reader_lists_nodes_pods_and_device_classes() -> None:
     server = MemoryTransport()
     server.objects["/api/v1/nodes/n1"] = node()
     server.objects["/api/v1/pods/p"] = pod(cpu="3")
@@ -185,6 +231,16 @@ def test_reader_lists_nodes_and_pods() -> None:
     asyncio.run(reader.read())
     assert reader.use is not None
     assert room_for(detector(), reader.use).detectors == 1
+    assert reader.use.by_device_class == set()
+    for name, spec in (("a", {"extendedResourceName": GPU}), ("b", {"selectors": []})):
+        path = f"/apis/resource.k8s.io/v1/deviceclasses/{name}"
+        server.objects[path] = {"metadata": {"name": name}, "spec": spec}
+    asyncio.run(reader.read())
+    assert reader.use.by_device_class == {GPU}
+    for status in (403, 404):
+        server.fail = lambda method, path, status=status: status if "deviceclasses" in path else None  # type: ignore[misc]
+        asyncio.run(reader.read())
+        assert reader.use.by_device_class == set(), "Kubernetes before 1.34, or a role of an older chart"
     server.fail = lambda method, path: 403
     asyncio.run(reader.read())
     assert reader.use is None, "old figures must not stay"
