@@ -500,7 +500,21 @@ EXAMPLES: dict[str, Any] = {
         "source": "production/cameras",
         "states": [_RESOURCE_STATE],
         "gone": [9],
-        "classes": [{"name": "gpu", "is_default": True, "room": 0}],
+        "classes": [
+            {
+                "name": "gpu",
+                "is_default": True,
+                "room": 0,
+                "requests": {"cpu_cores": 0.5, "memory_bytes": 1073741824, "devices": {"nvidia.com/gpu": 1}},
+                "cost": {
+                    "cameras": 12,
+                    "cpu_cores": {"p50": 0.21, "p95": 0.34},
+                    "memory_bytes": {"p50": 241172480, "p95": 251658240},
+                    "inference_share": {"p50": 0.06, "p95": 0.15},
+                },
+                "requests_sufficient": True,
+            }
+        ],
     },
     "ResourceRegistrationRequest": {
         "source": "production/cameras",

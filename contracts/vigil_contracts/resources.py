@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Instant, RowId
+from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Count, Instant, RowId
+from vigil_contracts.cost import MAX_CORES, BytePercentiles, CorePercentiles, SharePercentiles
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import CameraPhase, ConditionStatus, DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
@@ -104,8 +105,34 @@ class ResourceState(BaseModel):
 CLASSES_AT_ONCE = 200
 
 
-class ClassRoom(BaseModel):
-    """How many more cameras fit into a DetectorClass."""
+class ClassRequests(BaseModel):
+    """What each detector of a DetectorClass requests."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    cpu_cores: Annotated[float, Field(ge=0, le=MAX_CORES)] | None = Field(default=None, description="CPU cores.")
+    memory_bytes: Count | None = Field(default=None, description="Bytes of memory.")
+    devices: dict[Annotated[str, Field(max_length=316)], Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default={}, max_length=16, description="GPUs and other extended resources by name, with their number."
+    )
+
+
+class ClassCost(BaseModel):
+    """What the cameras of a DetectorClass cost.
+
+    `p50` is the median of the cameras' medians, and `p95` the 95th percentile of their 95th percentiles.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    cameras: Annotated[int, Field(ge=1, le=1_000_000, description="Number of cameras that were measured.")]
+    cpu_cores: CorePercentiles
+    memory_bytes: BytePercentiles | None = None
+    inference_share: SharePercentiles
+
+
+class ReportedClass(BaseModel):
+    """What a DetectorClass requests and costs, and how many more cameras fit."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -113,6 +140,11 @@ class ClassRoom(BaseModel):
     is_default: bool = Field(default=False, description="Whether cameras that name no class use it.")
     room: int | None = Field(
         default=None, ge=0, le=1_000_000, description="How many more cameras fit on its nodes; null: unknown."
+    )
+    requests: ClassRequests | None = Field(default=None, description="Null: unknown.")
+    cost: ClassCost | None = Field(default=None, description="Null: not measured yet.")
+    requests_sufficient: bool | None = Field(
+        default=None, description="Whether its detectors request as much as they need; null: unknown."
     )
 
 
@@ -126,7 +158,7 @@ class ResourceStates(BaseModel):
     gone: tuple[RowId, ...] = Field(
         default=(), max_length=STATES_AT_ONCE, description="Ids of cameras whose resource was deleted."
     )
-    classes: tuple[ClassRoom, ...] | None = Field(
+    classes: tuple[ReportedClass, ...] | None = Field(
         default=None, max_length=CLASSES_AT_ONCE, description="All detector classes of the cluster; null: unchanged."
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from vigil_contracts.resources import ClassRoom
+from vigil_contracts.resources import ReportedClass
 
 NAMES_SHOWN = 5
 
@@ -49,13 +49,13 @@ class RoomProblem:
         )
 
 
-def class_name_of(classes: Collection[ClassRoom], named: str) -> str:
+def class_name_of(classes: Collection[ReportedClass], named: str) -> str:
     """Return the class of a camera that names `named`, or the default class; empty if there is none."""
     return named or next((known.name for known in classes if known.is_default), "")
 
 
 def room_problem(
-    classes: Collection[ClassRoom], class_name: str, *, newer: int, cameras: int = 1
+    classes: Collection[ReportedClass], class_name: str, *, newer: int, cameras: int = 1
 ) -> RoomProblem | None:
     """Return why further `cameras` of the class would wait; None if there is room for all or it is unknown.
 

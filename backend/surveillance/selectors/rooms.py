@@ -1,4 +1,4 @@
-"""Read whether the cluster of a camera has room for its detector."""
+"""Read what clusters report about detector classes: the room, what detectors request, and what cameras cost."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -14,7 +14,7 @@ from surveillance.core.rooms import RoomProblem, class_name_of, room_problem
 from surveillance.models import Camera, CameraResourceState, Cluster
 from surveillance.selectors.clusters import assigned_to, holder_of
 from vigil_contracts.names import CameraPhase
-from vigil_contracts.resources import ClassRoom
+from vigil_contracts.resources import ReportedClass
 
 COUNTED_WITHIN = timedelta(minutes=2)
 """After this time the operator's report counts an activated camera. Only changes are reported, so an older report may
@@ -29,8 +29,25 @@ def room_problem_of(camera: Camera) -> RoomProblem | None:
     """
     if camera.is_active and _is_placed(camera):
         return None
-    cluster = camera.cluster or holder_of(camera) or _default_cluster()
+    cluster = _cluster_of(camera)
     return next(_problems_in(cluster, [camera]), None) if cluster is not None else None
+
+
+def reported_class_of(camera: Camera) -> ReportedClass | None:
+    """Return what its cluster reports about the class of the camera's detector; None without a report.
+
+    Load `camera` as for `room_problem_of`.
+    """
+    cluster = _cluster_of(camera)
+    classes = _classes_in(cluster) if cluster is not None else []
+    in_use = camera.resource_state.detector_class if hasattr(camera, "resource_state") else ""
+    name = in_use or class_name_of(classes, camera.detector_class_name)
+    return next((known for known in classes if known.name == name), None)
+
+
+def reported_classes() -> list[tuple[Cluster, ReportedClass]]:
+    """Return the detector classes of all clusters, sorted by cluster and name."""
+    return [(cluster, known) for cluster in Cluster.objects.all() for known in _classes_in(cluster)]
 
 
 def room_problems_of(cameras: Iterable[Camera]) -> list[RoomProblem]:
@@ -79,6 +96,10 @@ def _is_placed(camera: Camera) -> bool:
         return False
 
 
+def _cluster_of(camera: Camera) -> Cluster | None:
+    return camera.cluster or holder_of(camera) or _default_cluster()
+
+
 def _default_cluster() -> Cluster | None:
     """Return the cluster that gets cameras without one, if there is no doubt."""
     asking = Cluster.objects.filter(asked_at__gte=timezone.now() - SILENT_AFTER)
@@ -88,8 +109,8 @@ def _default_cluster() -> Cluster | None:
     return found[0] if len(found) == 1 else None
 
 
-def _classes_in(cluster: Cluster) -> list[ClassRoom]:
+def _classes_in(cluster: Cluster) -> list[ReportedClass]:
     try:
-        return [ClassRoom.model_validate(each) for each in cluster.classes or ()]
+        return [ReportedClass.model_validate(each) for each in cluster.classes or ()]
     except ValidationError:  # stored before the contract had its limits
         return []

@@ -18,7 +18,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import GRACE, tokens_end
 from vigil_contracts.clusters import ClusterQuery
-from vigil_contracts.resources import ClassRoom
+from vigil_contracts.resources import ReportedClass
 
 AT_ONCE = 1000
 AT_ONCE_ENDED = timedelta(0)
@@ -74,7 +74,7 @@ def cameras_release(*, cluster: Cluster, released: Collection[int]) -> None:
     camera_list_change()
 
 
-def cluster_classes_record(*, source: str, classes: Sequence[ClassRoom], now: datetime) -> None:
+def cluster_classes_record(*, source: str, classes: Sequence[ReportedClass], now: datetime) -> None:
     """Store the classes of the cluster whose operator reports as `source` (cluster and namespace).
 
     A cluster is known by its name, and one without a name by its identity, which ends with the namespace too.

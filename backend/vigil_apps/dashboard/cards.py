@@ -23,9 +23,10 @@ from vigil_apps.dashboard.vocabulary import (
     TrialStyle,
     Words,
 )
+from vigil_contracts.cost import CameraCost
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
-from vigil_contracts.resources import ReportedResource
+from vigil_contracts.resources import ReportedClass, ReportedResource
 from vigil_contracts.shadow import ShadowCounts, ShadowReport
 
 
@@ -201,9 +202,18 @@ class CameraPage(CameraCard):
     """The cluster that runs its detector now; empty without one."""
     room_problem: RoomProblem | None
     """Why its detector waits, or would wait."""
+    cost: CameraCost | None
+    """What it costs, as its detector measures; None before that."""
+    reported_class: ReportedClass | None
+    """The class of its detector, as its cluster reports it."""
     media_url: str
     hls_url: str
     """The camera's WHEP URL on the media server; empty without one, or if the camera is inactive."""
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Return whether its model runs on a GPU."""
+        return self.inference.device.startswith(("cuda", "intel-gpu"))
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -298,6 +308,7 @@ def camera_page(
     media_url: str,
     hls_url: str,
     room_problem: RoomProblem | None,
+    reported_class: ReportedClass | None,
 ) -> CameraPage:
     """Return the page: `card` with the stream's properties, the detection settings, and its resource."""
     detection = readable_detection(camera.detection)
@@ -338,6 +349,8 @@ def camera_page(
         media_url=media_url if camera.is_active else "",
         hls_url=hls_url if camera.is_active else "",
         room_problem=room_problem,
+        cost=health.cost,
+        reported_class=reported_class,
     )
 
 

@@ -17,7 +17,7 @@ from surveillance.selectors.access import alerts_visible_to, cameras_visible_to,
 from surveillance.selectors.cameras import health_of, hls_url_of, media_url_of
 from surveillance.selectors.clusters import holder_of, known_cluster_names, select_clusters
 from surveillance.selectors.resources import reported_resource
-from surveillance.selectors.rooms import room_problem_of
+from surveillance.selectors.rooms import reported_class_of, room_problem_of
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard.cards import (
@@ -167,6 +167,7 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
         media_url=media_url_of(camera),
         hls_url=hls_url_of(camera),
         room_problem=room_problem_of(camera),
+        reported_class=reported_class_of(camera),
     )
 
 

@@ -1,17 +1,28 @@
-"""Build the report about a Camera resource for the API from its status, so that both show the same."""
+"""Build the reports about Camera resources and DetectorClasses for the API from their status: both show the same."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
-from vigil_contracts.resources import CLASSES_AT_ONCE, ClassRoom, ResourceCondition, ResourceState
+from vigil_contracts.resources import (
+    CLASSES_AT_ONCE,
+    ClassCost,
+    ClassRequests,
+    ReportedClass,
+    ResourceCondition,
+    ResourceState,
+)
+from vigil_operator.core.class_status import REQUESTS_SUFFICIENT
 from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType
 from vigil_operator.core.names import id_in_resource_name
 from vigil_operator.core.observed import Camera, DetectorClass
+from vigil_operator.core.quantities import quantity_value
 from vigil_operator.core.sleep import is_asleep
+
+Read = TypeVar("Read")
 
 REPEATING = frozenset({ConditionType.STALLED.value, ConditionType.RECONCILING.value})
 """They repeat the reason of `Ready`, for tools of Kubernetes only."""
@@ -70,12 +81,57 @@ def refused_state(name: str, answer: str) -> ResourceState | None:
     )
 
 
-def rooms_of(classes: Mapping[str, DetectorClass]) -> tuple[ClassRoom, ...]:
-    """Return the classes with their room, sorted by name."""
+def classes_of(classes: Mapping[str, DetectorClass]) -> tuple[ReportedClass, ...]:
+    """Return the classes with what their status says, sorted by name."""
     default = default_class_name(classes)
     return tuple(
-        ClassRoom(name=name, is_default=name == default, room=_room(found.status))
+        _reported_class(name, found.status, is_default=name == default)
         for name, found in sorted(classes.items())[:CLASSES_AT_ONCE]
+    )
+
+
+def _reported_class(name: str, status: Mapping[str, Any], *, is_default: bool) -> ReportedClass:
+    verdicts = [
+        each.get("status") for each in status.get("conditions") or () if each.get("type") == REQUESTS_SUFFICIENT
+    ]
+    capacity = status.get("capacity") or {}
+    return ReportedClass(
+        name=name,
+        is_default=is_default,
+        room=_room(status),
+        requests=_readable(_requests, capacity.get("requests")),
+        cost=_readable(_cost, capacity.get("perCamera")),
+        requests_sufficient=verdicts[0] == ConditionStatus.TRUE.value if verdicts else None,
+    )
+
+
+def _readable(read: Callable[[Mapping[str, Any]], Read], found: Mapping[str, Any] | None) -> Read | None:
+    """Return None also for what another program has written in another form."""
+    try:
+        return read(found) if found else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _requests(found: Mapping[str, Any]) -> ClassRequests:
+    return ClassRequests(
+        cpu_cores=float(quantity_value(found["cpu"])) if "cpu" in found else None,
+        memory_bytes=int(quantity_value(found["memory"])) if "memory" in found else None,
+        devices={name: int(quantity_value(amount)) for name, amount in found.items() if "/" in name},
+    )
+
+
+def _cost(found: Mapping[str, Any]) -> ClassCost:
+    def percentiles(name: str) -> dict[str, float]:
+        return {key: float(quantity_value(found[name][key])) for key in ("p50", "p95")}
+
+    return ClassCost.model_validate(
+        {
+            "cameras": found["cameras"],
+            "cpu_cores": percentiles("cpu"),
+            "memory_bytes": percentiles("memory") if "memory" in found else None,
+            "inference_share": percentiles("inferenceShare"),
+        }
     )
 
 

@@ -1,4 +1,4 @@
-"""Report the Camera resources and the room of the classes to the API, for users who have no `kubectl`.
+"""Report the Camera resources and the classes to the API, for users who have no `kubectl`.
 
 Only changes are sent, many cameras in one request, and nothing waits for the answer. What was sent is kept in memory
 only: a new process sends everything once, and the API writes only what has changed.
@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.backoff import Backoff
-from vigil_contracts.resources import STATES_AT_ONCE, ClassRoom, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ReportedClass, ResourceStates
 from vigil_operator.core.observed import Key
-from vigil_operator.core.state_report import refused_state, rooms_of, state_of
+from vigil_operator.core.state_report import classes_of, refused_state, state_of
 from vigil_operator.kube.store import Store
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Reporter:
         """The resource version of each camera at the last report."""
         self._reported: dict[Key, tuple[int, int]] = {}
         """For each camera, its id and a digest of the last report."""
-        self._rooms: tuple[ClassRoom, ...] = ()
+        self._classes: tuple[ReportedClass, ...] = ()
         self._changes = -1
         self._pause_seconds = PAUSE_SECONDS
         self._backoff = Backoff(2 * PAUSE_SECONDS, MAX_PAUSE_SECONDS)
@@ -84,18 +84,18 @@ class Reporter:
             # It may come back with older data.
             self._seen_versions.clear()
             self._reported.clear()
-            self._rooms = ()
+            self._classes = ()
             self._reported_refusals = {}
             self._changes = -1
             return
-        changes, rooms = self._store.camera_changes, rooms_of(self._store.class_map())
+        changes, classes = self._store.camera_changes, classes_of(self._store.class_map())
         refused = dict(self._refused())
-        if changes == self._changes and rooms == self._rooms and refused == self._reported_refusals:
+        if changes == self._changes and classes == self._classes and refused == self._reported_refusals:
             return
         try:
-            if rooms != self._rooms:
-                await self._send(ResourceStates(source=self._source_of(self._namespace), classes=rooms))
-                self._rooms = rooms
+            if classes != self._classes:
+                await self._send(ResourceStates(source=self._source_of(self._namespace), classes=classes))
+                self._classes = classes
             await self._report_refused(refused)
             await self._report_deleted()
             await self._report_changed()

@@ -18,7 +18,7 @@ from tests.unit.backend.test_resource_states import report, state
 from surveillance.core.rooms import RoomProblem, class_name_of, room_problem
 from surveillance.models import Camera
 from surveillance.selectors.rooms import room_problems_of
-from vigil_contracts.resources import ClassRoom
+from vigil_contracts.resources import ReportedClass
 
 SOURCE = "north/vigil-cameras"
 GPU, CPU = {"name": "gpu", "is_default": True, "room": 0}, {"name": "cpu", "room": 3}
@@ -36,8 +36,8 @@ FILE = (
 )
 
 
-def rooms(**found: int | None) -> list[ClassRoom]:
-    return [ClassRoom(name=name, room=room) for name, room in found.items()]
+def rooms(**found: int | None) -> list[ReportedClass]:
+    return [ReportedClass(name=name, room=room) for name, room in found.items()]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def rooms(**found: int | None) -> list[ClassRoom]:
     ],
 )
 def test_problem_names_the_classes_with_room(
-    classes: list[ClassRoom], newer: int, expected: RoomProblem | None
+    classes: list[ReportedClass], newer: int, expected: RoomProblem | None
 ) -> None:
     assert room_problem(classes, "gpu", newer=newer) == expected
 
@@ -68,7 +68,7 @@ def test_problem_of_many_cameras_says_how_many_fit(room: int, newer: int, camera
 
 
 def test_camera_without_a_class_uses_the_default() -> None:
-    classes = [ClassRoom(name="cpu"), ClassRoom(name="gpu", is_default=True)]
+    classes = [ReportedClass(name="cpu"), ReportedClass(name="gpu", is_default=True)]
     assert (class_name_of(classes, "cpu"), class_name_of(classes, ""), class_name_of([], "")) == ("cpu", "gpu", "")
 
 

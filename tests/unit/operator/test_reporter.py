@@ -9,7 +9,7 @@ from typing import Any
 from tests.unit.operator.builders import NAMESPACE, NOW, camera, camera_body
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.resources import STATES_AT_ONCE, ClassRoom, ResourceState, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ReportedClass, ResourceState, ResourceStates
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.observed import Key
 from vigil_operator.core.state_report import state_of
@@ -164,7 +164,7 @@ def test_room_of_the_classes_is_reported_when_it_changes() -> None:
     world = World()
     put_class(world, "gpu", 2, default=True)
     put_class(world, "cpu", None)
-    rooms = (ClassRoom(name="cpu"), ClassRoom(name="gpu", is_default=True, room=2))
+    rooms = (ReportedClass(name="cpu"), ReportedClass(name="gpu", is_default=True, room=2))
     assert world.round() == [ResourceStates(source=f"c/{NAMESPACE}", classes=rooms)]
     assert world.round() == []
     put_class(world, "gpu", 0, default=True)
@@ -174,6 +174,43 @@ def test_room_of_the_classes_is_reported_when_it_changes() -> None:
     world.round()
     world.is_away = False
     assert [sent.classes is not None for sent in world.round()] == [True], "an older database may be back"
+
+
+def test_requests_and_costs_of_a_class_are_reported_as_numbers() -> None:
+    world = World()
+    per_camera = {
+        "cameras": 12,
+        "cpu": {"p50": "210m", "p95": "1300m"},
+        "memory": {"p50": "230Mi", "p95": "240Mi"},
+        "inferenceShare": {"p50": "60m", "p95": "150m"},
+    }
+    requests = {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "1Gi", "nvidia.com/gpu": "1"}
+    verdict = {"type": "RequestsSufficient", "status": "False", "reason": "RequestsTooLow", "message": "m"}
+
+    def put(capacity: dict[str, Any]) -> ReportedClass:
+        world.version += 1
+        metadata = {"name": "gpu", "uid": "gpu", "resourceVersion": str(world.version)}
+        status = {"capacity": capacity, "conditions": [verdict]}
+        world.store.observe(DETECTOR_CLASS, {"metadata": metadata, "spec": {}, "status": status})
+        (sent,) = world.round()
+        (found,) = sent.classes or ()
+        return found
+
+    assert put({"requests": requests, "perCamera": per_camera}).model_dump() == {
+        "name": "gpu",
+        "is_default": False,
+        "room": None,
+        "requests": {"cpu_cores": 0.5, "memory_bytes": 1024**3, "devices": {"nvidia.com/gpu": 1}},
+        "cost": {
+            "cameras": 12,
+            "cpu_cores": {"p50": 0.21, "p95": 1.3},
+            "memory_bytes": {"p50": 230 * 1024**2, "p95": 240 * 1024**2},
+            "inference_share": {"p50": 0.06, "p95": 0.15},
+        },
+        "requests_sufficient": False,
+    }
+    unreadable = put({"requests": {"cpu": "much"}, "perCamera": {"cameras": "many"}, "room": 3})
+    assert (unreadable.requests, unreadable.cost, unreadable.room) == (None, None, 3)
 
 
 def test_refused_resource_is_reported_with_the_servers_words_once() -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from surveillance.selectors.rooms import reported_classes
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import user_set_active
@@ -193,7 +194,8 @@ def audit(request: UserRequest) -> HttpResponse:
 def system(request: UserRequest) -> HttpResponse:
     """Render the state of the backend."""
     _require(request.user.is_superuser)
-    return _page(request, "system", {"state": system_state(now=timezone.now())})
+    context = {"state": system_state(now=timezone.now()), "classes": reported_classes()}
+    return _page(request, "system", context)
 
 
 def settings_context(request: UserRequest, part: str) -> dict[str, Any]:
