@@ -65,10 +65,12 @@ class Trial:
         return found
 
     def described(self, *events: str) -> bool:
-        """Return whether `kubectl describe` shows these events, in any order, and none else of a rollout."""
+        """Return whether `kubectl describe` shows these events of a rollout; it may have been held in between."""
         text = self.cluster.kubectl("describe", "detclass", self.name).rpartition("Events:")[2]
         rows = [line.split() for line in text.splitlines() if " Rollout" in line]
-        return sorted(f"{row[0]} {row[1]}" for row in rows) == sorted(events)
+        found = [f"{severity} {reason}" for severity, reason, *_ in rows]
+        assert sorted(each for each in found if each in events) == sorted(events), found
+        return {each.split()[1] for each in found} <= {"RolloutHeld", *(each.split()[1] for each in events)}
 
     def succeeded(self) -> list[str]:
         conditions = self.status().get("conditions", [])
