@@ -342,6 +342,7 @@ EXAMPLES: dict[str, Any] = {
         "dry_run": False,
         "sites": [{"name": "Yard", "result": "added", "left_out": ["emil"]}],
         "cameras": [{"id": 7, "name": "Front gate", "result": "changed", "fields": ["detection"]}],
+        "warnings": [],
     },
     "ConfigurationDocument": {"sites": [_CONFIGURED_SITE], "cameras": [_CONFIGURED_CAMERA]},
     "ConfigurationDocumentRequest": {

@@ -18,7 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
-from vigil_contracts.camera import AppliedCamera, AppliedSite, CameraConfiguration, CameraSummary
+from vigil_contracts.camera import AppliedConfiguration, CameraConfiguration, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
@@ -342,13 +342,12 @@ class ApiClient:
 
     def apply_configuration(
         self, cameras: Sequence[Mapping[str, Any]], sites: Sequence[Mapping[str, Any]] = (), *, is_dry_run: bool
-    ) -> tuple[list[AppliedCamera], list[AppliedSite]]:
+    ) -> AppliedConfiguration:
         """Create sites and write the user's cameras by name, all or none; return what was, or would be, done."""
         document = {"cameras": cameras, "dry_run": is_dry_run, **({"sites": sites} if sites else {})}
         body = {"json": document, "timeout": CONFIGURATION_TIMEOUT}
-        answer = self._send(_Request("POST", "/api/configuration/", {}, body)).json()
-        applied = [AppliedCamera.model_validate(camera) for camera in answer["cameras"]]
-        return applied, [AppliedSite.model_validate(site) for site in answer.get("sites", ())]
+        answer = self._send(_Request("POST", "/api/configuration/", {}, body))
+        return AppliedConfiguration.model_validate_json(answer.content)
 
     def rows(self, path: str) -> list[dict[str, Any]]:
         """Return the rows of all pages of a list, such as `/api/cameras/`."""

@@ -87,3 +87,13 @@ class AppliedCamera(BaseModel):
     name: str = Field(max_length=100)
     result: Literal["added", "changed", "unchanged"]
     fields: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=64)
+
+
+class AppliedConfiguration(BaseModel):
+    """What `POST /api/configuration/` did, or would do."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    cameras: tuple[AppliedCamera, ...] = Field(max_length=1000)
+    sites: tuple[AppliedSite, ...] = Field(default=(), max_length=100)
+    warnings: tuple[Annotated[str, Field(max_length=2000)], ...] = Field(default=(), max_length=1000)

@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from vigil_contracts.api_client import ApiClient, ApiError
-from vigil_contracts.camera import AppliedCamera, AppliedSite
+from vigil_contracts.camera import AppliedCamera, AppliedConfiguration
 from vigil_transfer import frigate, own, viseron, zoneminder
 from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
 from vigil_transfer.output import Done, Report
@@ -56,14 +56,14 @@ def run_import(arguments: argparse.Namespace) -> int:
         report.show(plan, problems=plan.problems, is_dry_run=arguments.dry_run)
         return 1
     try:
-        applied, sites, subscriptions, problems = _apply(arguments, plan)
+        applied, subscriptions, problems = _apply(arguments, plan)
     except ConnectionProblemError as error:
         if not arguments.dry_run:
             report.show(plan, problems=[Problem("", str(error))], is_dry_run=False)
             return 1
         report.show(plan, is_dry_run=True, remark=f"The file is valid. It was not compared with the API: {error}")
         return 0
-    done = Done(applied, sites, subscriptions)
+    done = Done(applied.cameras, applied.sites, subscriptions, applied.warnings)
     report.show(plan, problems=problems, done=done, is_dry_run=arguments.dry_run)
     return 1 if problems or any(one.problems for one in subscriptions) else 0
 
@@ -82,24 +82,23 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return SYSTEMS[arguments.system](text, {**os.environ, **_variables(arguments.env_file)})
 
 
-def _apply(
-    arguments: argparse.Namespace, plan: Plan
-) -> tuple[list[AppliedCamera], list[AppliedSite], list[Change], list[Problem]]:
+def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[AppliedConfiguration, list[Change], list[Problem]]:
     """Return what the API did, or why it refused. Raises ConnectionProblemError."""
     connection = find_connection(url=arguments.url, token_file=arguments.token_file)
     with connection.client() as client:
         try:
             # Compared before anything is written.
             changes = _changes(client, plan)
-            applied, sites = client.apply_configuration(plan.cameras, plan.sites, is_dry_run=arguments.dry_run)
+            applied = client.apply_configuration(plan.cameras, plan.sites, is_dry_run=arguments.dry_run)
         except ApiError as error:
             if error.status is None:
                 raise ConnectionProblemError(str(error)) from None
             named = error.field_errors if error.status == 400 else {}
-            return [], [], [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+            problems = [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+            return AppliedConfiguration(cameras=()), [], problems
         if not arguments.dry_run:
-            changes = _saved(client, changes, applied)
-    return applied, sites, changes, []
+            changes = _saved(client, changes, applied.cameras)
+    return applied, changes, []
 
 
 def _changes(client: ApiClient, plan: Plan) -> list[Change]:
@@ -111,7 +110,7 @@ def _changes(client: ApiClient, plan: Plan) -> list[Change]:
     return [compare(document, known, coming) for document in plan.subscriptions]
 
 
-def _saved(client: ApiClient, changes: list[Change], applied: list[AppliedCamera]) -> list[Change]:
+def _saved(client: ApiClient, changes: list[Change], applied: Sequence[AppliedCamera]) -> list[Change]:
     """Return the changes as done, or as not done if the API fails: the cameras are stored by now."""
     try:
         return save_changes(client, changes, applied)

@@ -27,6 +27,7 @@ class Done:
     cameras: Sequence[AppliedCamera] = ()
     sites: Sequence[AppliedSite] = ()
     subscriptions: Sequence[Change] = ()
+    warnings: Sequence[str] = ()
 
 
 class Report:
@@ -58,6 +59,8 @@ class Report:
         elif done is not None:
             self._print_sites(done.sites)
             self._print_cameras(done.cameras, is_dry_run=is_dry_run)
+            for warning in done.warnings:
+                self._print(f"Warning: {warning}")
             if done.subscriptions:
                 self._print_subscriptions(done.subscriptions, is_dry_run=is_dry_run)
         if remark:
@@ -125,6 +128,7 @@ class Report:
             "dry_run": is_dry_run,
             "sites": [] if done is None else [site.model_dump(mode="json") for site in done.sites],
             "cameras": None if done is None else [camera.model_dump(mode="json") for camera in done.cameras],
+            "warnings": [] if done is None else list(done.warnings),
             "subscriptions": None if done is None else [_shown(change) for change in done.subscriptions],
             "keys": [
                 {"key": line.key, "outcome": line.outcome, "target": line.target, "note": line.note}

@@ -70,6 +70,6 @@ class CameraImportView(APIView):
             errors = [{"line": one.line, "field": one.field, "message": one.message} for one in refused.errors]
             return Response({"errors": errors}, status=400)
         shown = [{"id": None if is_dry_run else camera.pk, "name": camera.name} for camera in cameras]
-        warnings = [problem.file_text for problem in room_problems_of(cameras)]
+        warnings = [problem.text_about_many for problem in room_problems_of(cameras)]
         body = {"dry_run": is_dry_run, "cameras": shown, "warnings": warnings}
         return Response(body, status=200 if is_dry_run else 201)

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, user_of
 from surveillance.api.serializers import CameraSerializer, SiteRecordingField
 from surveillance.core.camera_fields import CAMERA_FIELDS
+from surveillance.selectors.rooms import room_problems_of
 from surveillance.services.configuration import (
     MAX_CAMERAS,
     ApplyRefusedError,
@@ -136,6 +137,11 @@ class AppliedSerializer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     sites = AppliedSiteSerializer(many=True)
     cameras = AppliedCameraSerializer(many=True)
+    warnings = serializers.ListField(
+        child=serializers.CharField(max_length=2000),
+        help_text="Which detector classes have no room for all cameras that this activates or moves, and what would"
+        " free room.",
+    )
 
 
 class ConfigurationDocumentView(APIView):
@@ -165,6 +171,7 @@ class ConfigurationDocumentView(APIView):
         """Creates sites, and creates and changes your cameras by name: all of them, or none if one is invalid.
 
         Errors are in `cameras` and `sites`, by the index in the request, from 0. Repeating it changes nothing.
+        `warnings` say if cameras have to wait for room.
         """
         sent = ConfigurationDocumentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -186,7 +193,15 @@ class ConfigurationDocumentView(APIView):
             }
             for one in applied
         ]
-        return Response({"dry_run": is_dry_run, "sites": [_site(one) for one in applied_sites], "cameras": shown})
+        problems = room_problems_of(one.camera for one in applied if one.needs_room)
+        return Response(
+            {
+                "dry_run": is_dry_run,
+                "sites": [_site(one) for one in applied_sites],
+                "cameras": shown,
+                "warnings": [problem.text_about_many for problem in problems],
+            }
+        )
 
 
 def _site(applied: AppliedSite) -> dict[str, Any]:

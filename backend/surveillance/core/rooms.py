@@ -33,11 +33,11 @@ class RoomProblem:
         )
 
     @property
-    def file_text(self) -> str:
-        """The warning about the cameras of a file, for users of the API."""
+    def text_about_many(self) -> str:
+        """The warning about the cameras of one request, for users of the API."""
         return (
-            f"DetectorClass {self.class_name} has room for {self.fitting} of {self.cameras} active cameras of the"
-            f" file: the rest waits until there is room. {self._remedy}"
+            f"DetectorClass {self.class_name} has room for {self.fitting} of these {self.cameras} active"
+            f" cameras: the rest waits until there is room. {self._remedy}"
         )
 
     @property

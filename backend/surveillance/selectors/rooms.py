@@ -51,7 +51,7 @@ def reported_classes() -> list[tuple[Cluster, ReportedClass]]:
 
 
 def room_problems_of(cameras: Iterable[Camera]) -> list[RoomProblem]:
-    """Return for each class, if it has no room for all of these new cameras, how many wait.
+    """Return for each class, if it has no room for all of these cameras without a place, how many wait.
 
     Those that are inactive need no room. The number of queries depends on the clusters and classes only.
     """

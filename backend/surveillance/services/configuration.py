@@ -29,6 +29,10 @@ NAMED_TWICE = "must be unique; an earlier camera of the document has it too"
 OF_KUBECTL = "is the name of a camera that is managed by kubectl; change its resource in the cluster"
 
 
+PLACING = frozenset({"is_active", "cluster", "detector_class_name"})
+"""Fields that decide where the detector of a camera runs."""
+
+
 class Result(StrEnum):
     """What happened to a camera of the document."""
 
@@ -44,6 +48,12 @@ class Applied:
     camera: Camera
     result: Result
     fields: tuple[str, ...] = ()
+
+    @property
+    def needs_room(self) -> bool:
+        """Return whether the change makes the camera's detector look for a place on a node."""
+        is_moved = self.result is Result.ADDED or bool(PLACING & set(self.fields))
+        return is_moved and self.camera.is_active
 
 
 SiteIds = dict[tuple[str, int | None], int | None]

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from tests.unit.backend.conftest import Party
 from tests.unit.backend.vigil_command import RunVigil, run
 from tests.unit.transfer.test_frigate import YARD
 
-from surveillance.models import Camera
+from surveillance.models import Camera, Cluster
 
 __all__ = ["run"]
 
@@ -74,3 +75,17 @@ def test_problem_of_the_file_is_shown_before_the_api_is_asked(
 def test_file_that_is_not_there_is_named(run: RunVigil, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("import", "frigate", "/none/config.yml") == 2
     assert capsys.readouterr().err == "vigil: /none/config.yml: No such file or directory\n"
+
+
+def test_import_says_for_how_many_cameras_there_is_room(
+    run: RunVigil, yard: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, classes = timezone.now(), [{"name": "gpu", "is_default": True, "room": 0}]
+    Cluster.objects.create(name="north", identity="n", asked_at=now, classes=classes, classes_reported_at=now)
+    variables = ("--env-file", str(Path(yard).with_name("frigate.env")))
+    text = "DetectorClass gpu has room for 0 of these 1 active cameras"
+    assert run("import", "frigate", yard, "--dry-run", *variables) == 0
+    assert f"Warning: {text}" in capsys.readouterr().out
+    assert run("import", "frigate", yard, "--output", "json", *variables) == 0
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith(text)

@@ -28,7 +28,7 @@ REMEDY = (
 )
 WARNING = "DetectorClass gpu has no room for a further camera: this camera waits until there is room. " + REMEDY
 FILE_WARNING = (
-    "DetectorClass gpu has room for 1 of 2 active cameras of the file: the rest waits until there is room. " + REMEDY
+    "DetectorClass gpu has room for 1 of these 2 active cameras: the rest waits until there is room. " + REMEDY
 )
 FILE = (
     "name,rtsp_url,detector_class_name,is_active\n"
@@ -135,7 +135,9 @@ def test_import_warns_how_many_cameras_wait(cluster: Party, anna: Party) -> None
     assert import_file(anna) == [FILE_WARNING]
     assert Camera.objects.count() == 3
     third = "name,rtsp_url,is_active\nD,rtsp://10.0.0.4/s,yes\n"
-    assert import_file(anna, third) == [FILE_WARNING.replace("1 of 2", "0 of 1")], "those of the first file count"
+    assert import_file(anna, third) == [FILE_WARNING.replace("1 of these 2", "0 of these 1")], (
+        "those of the first file count"
+    )
 
 
 def test_import_warns_for_each_class_and_cluster(cluster: Party, anna: Party) -> None:
@@ -146,11 +148,34 @@ def test_import_warns_for_each_class_and_cluster(cluster: Party, anna: Party) ->
     places = [("gpu", "north"), ("gpu", "north"), ("cpu", "north"), ("", "south"), ("other", "south"), ("gpu", "")]
     lines += [f"{number},rtsp://10.0.0.{number}/s,yes,{name},{where}" for number, (name, where) in enumerate(places)]
     found = import_file(anna, "\n".join(lines))
-    assert [each.partition(" active")[0] for each in found] == [
+    assert [each.partition(" active")[0].replace("these ", "") for each in found] == [
         "DetectorClass gpu has room for 0 of 2",
         "DetectorClass cpu has room for 0 of 1",
         "DetectorClass cpu has room for 0 of 1",
     ]
+
+
+def apply_document(party: Party, *cameras: dict[str, Any], dry_run: bool = False) -> list[str]:
+    answer = party.client.post("/api/configuration/", {"cameras": list(cameras), "dry_run": dry_run}, format="json")
+    assert answer.status_code == 200, answer.json()
+    found: list[str] = answer.json()["warnings"]
+    return found
+
+
+def test_document_warns_about_cameras_that_it_activates_or_moves(cluster: Party, anna: Party, camera: Camera) -> None:
+    added = {"name": "Yard", "rtsp_url": "rtsp://10.0.0.7/s", "is_active": True}
+    known = {"name": camera.name, "rtsp_url": camera.masked_rtsp_url}
+    moved = known | {"detector_class_name": "gpu"}
+    report_rooms(cluster, GPU | {"is_default": False, "room": 1}, CPU | {"is_default": True})
+    for is_dry_run in (True, False):
+        found = apply_document(anna, added | {"detector_class_name": "gpu"}, moved, dry_run=is_dry_run)
+        assert found == [FILE_WARNING]
+    assert apply_document(anna, added | {"detector_class_name": "gpu"}, moved) == [], "nothing changes"
+    report_rooms(cluster, GPU | {"room": 0}, CPU)
+    assert apply_document(anna, known | {"group": "hall"}) == [], "it has its place"
+    assert apply_document(anna, known | {"is_active": False}) == []
+    (warning,) = apply_document(anna, known | {"is_active": True})
+    assert "has room for 0 of these 1 active cameras" in warning
 
 
 def test_queries_of_an_import_do_not_depend_on_its_cameras(

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             lines = "\n".join(map(str, refused.errors))
             raise CommandError(f"{lines}\nNo camera was added.") from None
         for problem in room_problems_of(cameras):
-            self.stderr.write(f"warning: {problem.file_text}")
+            self.stderr.write(f"warning: {problem.text_about_many}")
         self.stdout.write(f"{len(cameras)} cameras {'would be ' if options['dry_run'] else ''}added")
 
 
