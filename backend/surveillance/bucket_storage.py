@@ -119,6 +119,10 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
         with ThreadPoolExecutor(_DELETED_AT_ONCE) as pool:
             list(pool.map(self.delete, keys))
 
+    def replace(self, key: str, content: bytes) -> None:
+        """Store the object; one that exists is overwritten."""
+        self.save(key, ContentFile(content))
+
     def read_end(self, key: str, size_bytes: int) -> bytes:
         """Return at most so many bytes at the end of an object."""
         wanted = {"Bucket": self.bucket_name, "Key": self._root + key, "Range": f"bytes=-{size_bytes}"}

@@ -61,6 +61,12 @@ def drop_unfinished(prefix: str, *, begun_before: datetime, spared: Sequence[str
         logger.warning("could not delete unfinished files: %s; a sweep will", _words(error), extra={"prefix": prefix})
 
 
+def replace(key: str, content: bytes) -> None:
+    """Store the content under this key, at once as a whole, also if it exists. Raises StorageUnavailableError."""
+    with _reported_failures("stored"):
+        media_storage().replace(key, content)
+
+
 def read(key: str) -> bytes | None:
     """Return the content, or None if it does not exist. Raises StorageUnavailableError."""
     try:

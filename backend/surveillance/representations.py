@@ -97,7 +97,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
     def get_clip(self, alert: Alert) -> str | None:
         """Return the path on this host; it requires permission to view the alert."""
-        return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
+        return reverse("alert-clip", args=[alert.pk]) if alert.has_clip else None
 
 
 _TIME: Any = serializers.DateTimeField()

@@ -4,6 +4,7 @@ Both extend Django's interface by what the sweep, the probes and the delivery to
 """
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ class MediaStorage(Protocol):
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Delete files if they exist. Raises OSError or one of `S3_ERRORS`."""
+        ...
+
+    def replace(self, key: str, content: bytes) -> None:
+        """Store a file under this key, so that no reader sees a part of it. Raises OSError or one of `S3_ERRORS`."""
         ...
 
     def read_end(self, key: str, size_bytes: int) -> bytes:
@@ -167,6 +172,18 @@ class DirectoryStorage(FileSystemStorage):
         """Delete the files."""
         for key in keys:
             self.delete(key)
+
+    def replace(self, key: str, content: bytes) -> None:
+        """Write the file beside its place and rename it. It may be lost by a power failure."""
+        path = Path(self.path(key))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
 
     def read_end(self, key: str, size_bytes: int) -> bytes:
         """Return at most so many bytes at the end of a file."""

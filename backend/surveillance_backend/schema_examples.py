@@ -540,8 +540,9 @@ EXAMPLES: dict[str, Any] = {
     "RecordingBatchRequest": {
         "segments": [_SEGMENT],
         "gaps": [{"start_ms": _SEGMENT_MS + 4000, "end_ms": _SEGMENT_MS + 31_000, "reason": "StreamUnreachable"}],
+        "clips": [{"event_id": "7-20261123-0001", "start_ms": _SEGMENT_MS, "end_ms": _SEGMENT_MS + 4000}],
     },
-    "RegisteredRecordings": {"stored": [_SEGMENT_MS], "missing": []},
+    "RegisteredRecordings": {"stored": [_SEGMENT_MS], "missing": [], "clips": ["7-20261123-0001"]},
     "Timeline": {"recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}], "gaps": [_GAP]},
     "MotionFound": {
         "motion": [{"start": _TIME, "end": "2026-11-23T12:00:04Z", "percent": 40}],

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from vigil_contracts.alert import EventId
 from vigil_contracts.bounds import EARLIEST, LATEST, MAX_COUNT, MAX_SIDE_PIXELS
 from vigil_contracts.motion_grid import ENCODED_LENGTH
 from vigil_contracts.names import REASON_TEXTS
@@ -18,6 +19,9 @@ MAX_SEGMENT_SECONDS = 600
 """Segments end at keyframes: a camera with a keyframe every ten minutes is still recorded."""
 MAX_SEGMENT_BYTES = 2**31 - 1
 SEGMENTS_AT_ONCE = 100
+MAX_CLIP_SECONDS = 120
+CLIP_EDGE_MS = 500
+"""How much of a clip's begin and end a recording may lack: its times differ a little from those of arrival."""
 
 Milliseconds = Annotated[
     int,
@@ -190,6 +194,22 @@ class RecordingGap(BaseModel):
         return self
 
 
+class RecordedClip(BaseModel):
+    """A part of the recording that is the clip of an event."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    event_id: EventId
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> "RecordedClip":
+        if not 0 < self.end_ms - self.start_ms <= MAX_CLIP_SECONDS * 1000:
+            raise ValueError(f"end_ms must be after start_ms, by at most {MAX_CLIP_SECONDS} s")
+        return self
+
+
 class RecordingBatch(BaseModel):
     """What a detector registers at once. Safe to repeat."""
 
@@ -197,10 +217,17 @@ class RecordingBatch(BaseModel):
 
     segments: tuple[RecordedSegment, ...] = Field(default=(), max_length=SEGMENTS_AT_ONCE)
     gaps: tuple[RecordingGap, ...] = Field(default=(), max_length=SEGMENTS_AT_ONCE)
+    clips: tuple[RecordedClip, ...] = Field(
+        default=(), max_length=SEGMENTS_AT_ONCE, description="Clips of alerts that the recording contains now."
+    )
 
 
 class RegisteredRecordings(BaseModel):
-    """The API's answer: `stored` are registered now or before; of `missing` the storage has no such file."""
+    """The API's answer: `stored` are registered now or before; of `missing` the storage has no such file.
+
+    `clips` are the events that have a clip now. For others the detector sends a file, as it does to an API of an
+    earlier version, which answers with none.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -209,6 +236,9 @@ class RegisteredRecordings(BaseModel):
     )
     missing: tuple[Milliseconds, ...] = Field(
         default=(), max_length=SEGMENTS_AT_ONCE, description="`start_ms` of each; store the file and try again."
+    )
+    clips: tuple[EventId, ...] = Field(
+        default=(), max_length=SEGMENTS_AT_ONCE, description="`event_id` of each alert that has its clip now."
     )
 
 

@@ -240,33 +240,6 @@ def _meant(sent: AlertIdsSerializer) -> dict[str, Any]:
     return dict(sent.validated_data)
 
 
-class ClipView(APIView):
-    """Clips; the permissions are those of the alert."""
-
-    scopes = {"GET": USER}  # noqa: RUF012
-
-    @extend_schema(
-        summary="Get an alert's clip",
-        parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
-        responses={
-            (200, "video/mp4"): OpenApiTypes.BINARY,
-            (206, "video/mp4"): OpenApiTypes.BINARY,
-            302: _LINK,
-            416: None,
-        },
-    )
-    def get(self, request: Request, alert_id: int) -> HttpResponse:
-        """Returns the MP4 or one byte range of it. With S3 storage, redirects to a short-lived link."""
-        alert = alert_for(principal_of(request), alert_id)
-        return stored_file_response(
-            request._request,
-            alert.clip,
-            content_type="video/mp4",
-            file_name=f"alert-{alert.pk}.mp4",
-            headers={"Cache-Control": "private, max-age=86400, immutable"},
-        )
-
-
 class ImageView(APIView):
     """Images; the permissions are those of the alert."""
 

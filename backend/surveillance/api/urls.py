@@ -74,6 +74,5 @@ urlpatterns = [
     path("alerts/<int:alert_id>/comments/", alerts.CommentsView.as_view(), name="alert-comments"),
     path("alerts/stream/", alert_stream.AlertStreamView.as_view(), name="alert-stream"),
     path("alerts/rules/", alerts.RuleQualityView.as_view(), name="alert-rules"),
-    path("alerts/<int:alert_id>/clip/", alerts.ClipView.as_view(), name="alert-clip"),
     path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),
 ]

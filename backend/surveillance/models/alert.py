@@ -31,6 +31,10 @@ class Alert(models.Model):
     rule = models.CharField(max_length=64, blank=True)
     image = models.CharField(max_length=200, blank=True, help_text="Key of the picture in the storage.")
     clip = models.CharField(max_length=200, blank=True, help_text="Key of the clip in the storage.")
+    clip_start_ms = models.BigIntegerField(
+        null=True, blank=True, help_text="The clip is the part of the recording that begins then, if it has no key."
+    )
+    clip_end_ms = models.BigIntegerField(null=True, blank=True, help_text="When this part ends.")
     image_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Size of the picture.")
     clip_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Size of the clip.")
     acknowledged = models.BooleanField(default=False)
@@ -69,6 +73,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert_type} {self.event_id}"
+
+    @property
+    def has_clip(self) -> bool:
+        """Return whether it has a clip: a file of its own, or a part of the camera's recording."""
+        return bool(self.clip) or self.clip_start_ms is not None
 
 
 class AlertComment(models.Model):

@@ -18,7 +18,7 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
     alert = Alert.objects.filter(camera=camera, event_id=event_id).select_related("camera").first()
     if alert is None:
         raise UnknownEventError
-    if alert.clip:
+    if alert.has_clip:
         return Stored(alert, is_new=False)
     try:
         check_clip(content, may_have_audio=camera.detection.get("record_audio") is True)
@@ -26,11 +26,12 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
         raise InvalidInputError({"clip": [str(error)]}) from None
     key = images.save(content, now=now, extension="mp4")
     try:
-        is_new = Alert.objects.filter(pk=alert.pk, clip="").update(clip=key, clip_bytes=len(content)) == 1
+        without = Alert.objects.filter(pk=alert.pk, clip="", clip_start_ms=None)
+        is_new = without.update(clip=key, clip_bytes=len(content)) == 1
     except BaseException as error:
         images.delete_after(error, key)
         raise
-    if not is_new:  # the same clip arrived concurrently, or the alert was deleted
+    if not is_new:  # the same clip arrived concurrently, or the recording has it, or the alert was deleted
         images.delete(key)
-    alert.refresh_from_db(fields=["clip"])
+    alert.refresh_from_db(fields=["clip", "clip_start_ms"])
     return Stored(alert, is_new=is_new)

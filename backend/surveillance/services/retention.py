@@ -16,7 +16,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Sum, When
 
 from surveillance import images, metrics
 from surveillance.models import Alert, Camera
@@ -33,7 +33,9 @@ BATCH = 200
 PAUSE_SECONDS = 0.02
 """Pause between two transactions, in which waiting writers get their turn."""
 _OPEN_OUTAGE = Q(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False)
-_SIZE = F("image_bytes") + F("clip_bytes")
+_IN_RECORDING = Case(When(clip="", then=F("clip_bytes")), default=0)
+"""The size of a clip that is a part of the camera's recording: it takes no space of its own."""
+_SIZE = F("image_bytes") + F("clip_bytes") - _IN_RECORDING
 _LEAST_BYTES = 4096
 """Assumed minimum size of a file; alerts stored before sizes were recorded have no size."""
 
@@ -61,6 +63,8 @@ class _Row:
     pk: int
     camera_id: int
     size_bytes: int
+    recorded_bytes: int
+    """What its clip takes of the recording, which is free to be deleted after it."""
 
 
 def retention_apply(
@@ -96,7 +100,7 @@ class _Work:
 
     def batches(self, alerts: QuerySet[Alert]) -> Iterator[list[_Row]]:
         """Yield the first batch repeatedly until none is left: the caller deletes each."""
-        columns = without_hold(alerts).values_list("pk", "camera_id", _SIZE)
+        columns = without_hold(alerts).values_list("pk", "camera_id", _SIZE, _IN_RECORDING)
         if self.dry_run:
             rows = (_Row(*row) for row in columns.iterator(chunk_size=2000) if row[0] not in self._would_be_gone)
             while batch := list(islice(rows, BATCH)):
@@ -127,7 +131,8 @@ class _Work:
             for row in rows:
                 if excess_bytes > 0:
                     needed.append(row)
-                    excess_bytes -= max(row.size_bytes, _LEAST_BYTES)
+                    recorded_bytes = row.recorded_bytes if reason is Reason.DISK_SPACE else 0
+                    excess_bytes -= max(row.size_bytes + recorded_bytes, _LEAST_BYTES)
             self.delete(needed, reason)
             if excess_bytes <= 0:
                 return 0
@@ -199,4 +204,4 @@ def _by_disk_space(work: _Work) -> None:
 
 def _resolved_alerts(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     """Return resolved alerts with files, the oldest first; alerts without a file free no space."""
-    return alerts.filter(resolved=True).exclude(image="", clip="").order_by("id")
+    return alerts.filter(resolved=True).exclude(image="", clip="", clip_start_ms=None).order_by("id")

@@ -227,7 +227,7 @@ def alert_card(alert: Alert) -> AlertCard:
         timestamp=alert.timestamp,
         received_at=alert.received_at,
         has_image=bool(alert.image),
-        has_clip=bool(alert.clip),
+        has_clip=alert.has_clip,
         acknowledged=alert.acknowledged,
         acknowledged_by=alert.acknowledged_by.get_username() if alert.acknowledged_by else "",
         acknowledged_at=alert.acknowledged_at,

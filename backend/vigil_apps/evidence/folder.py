@@ -32,6 +32,7 @@ from vigil_apps.evidence.core.manifest import (
     manifest_text,
     merged,
 )
+from vigil_apps.recordings.clips import recorded_clip
 from vigil_apps.recordings.core.mp4_join import Mp4Join
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.selectors import recorded_segments, recording_gaps
@@ -143,7 +144,10 @@ class _Reader:
 
     def read(self, key: str, size_bytes: int) -> bytes | None:
         """Return the content of the file; None if the storage has lost it."""
-        content = images.read(key)
+        return self.note(images.read(key), size_bytes)
+
+    def note(self, content: bytes | None, size_bytes: int) -> bytes | None:
+        """Report what was read otherwise, and return it."""
         self._done += size_bytes
         self._progress(self._done, self._total)
         return content
@@ -180,11 +184,9 @@ def _put(output: ExportOutput, name: str, content: bytes, camera_id: int | None 
 def _alert(alert: Alert, output: ExportOutput, reader: _Reader, files: list[ExportedFile]) -> ExportedAlert:
     """Write image and clip of an alert, and add them to `files`."""
     names = {"image": "", "clip": ""}
-    for field, key, size, ending in (
-        ("image", alert.image, alert.image_bytes, "jpg"),
-        ("clip", alert.clip, alert.clip_bytes, "mp4"),
-    ):
-        content = reader.read(key, size) if key else None
+    image = reader.read(alert.image, alert.image_bytes) if alert.image else None
+    clip = images.read(alert.clip) if alert.clip else recorded_clip(alert)
+    for field, content, ending in (("image", image, "jpg"), ("clip", reader.note(clip, alert.clip_bytes), "mp4")):
         if content is not None:
             names[field] = f"alert-{alert.pk}.{ending}"
             files.append(_put(output, names[field], content, alert.camera_id))

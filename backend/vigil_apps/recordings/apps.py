@@ -10,7 +10,11 @@ class RecordingsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Add the housekeeping of recordings."""
-        from vigil_apps.recordings import housekeeping
+        """Add the housekeeping of recordings, and delete clips with their alerts."""
+        from django.db.models.signals import post_delete
+
+        from surveillance.models import Alert
+        from vigil_apps.recordings import clips, housekeeping
 
         housekeeping.begin()
+        post_delete.connect(clips.delete_recorded_clip, sender=Alert, dispatch_uid="recorded_clip")

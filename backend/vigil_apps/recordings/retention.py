@@ -1,7 +1,7 @@
 """Delete recordings by age, by the space of each camera, and by the space of the disk; the oldest hours first.
 
 One transaction deletes at most an hour of one camera, and files are deleted after it. What an alert shows is kept for
-as long as the alert exists, unless the disk is full. What a legal hold names is always kept.
+as long as the alert exists; if the disk is full, only its clip. What a legal hold names is always kept.
 """
 
 import logging
@@ -23,6 +23,7 @@ from vigil_apps.recordings.index import segments_delete, segments_of
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_apps.recordings.partitions import partitions_drop_empty
 from vigil_apps.sites.recording_limits import limits_of
+from vigil_contracts.recording import MAX_CLIP_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -115,12 +116,15 @@ class _Work:
         )
 
     def _delete(self, span: RecordedSpan, why: Why, *, keeps_alerts: bool) -> int:
-        """Delete a span, or what no alert needs of it; return the number of bytes."""
+        """Delete a span, or what no alert needs of it; return the number of bytes.
+
+        `keeps_alerts`: also what surrounds an alert without being its clip.
+        """
         with transaction.atomic():
             # As a new legal hold does: what exists when it is confirmed is kept.
             Camera.objects.select_for_update(no_key=True).filter(pk=span.camera_id).values_list("pk").first()
             segments = segments_of(span)
-            kept = _held(span, segments) | (_shown_by_alerts(span, segments) if keeps_alerts else set())
+            kept = _held(span, segments) | _shown_by_alerts(span, segments, clips_only=not keeps_alerts)
             gone = [one for one in segments if one.start_ms not in kept]
             left = segments_delete(span, gone) if gone else [span]
             until = _ms(self._now + _LOOKED_AT_AGAIN)
@@ -160,18 +164,22 @@ def _held(span: RecordedSpan, segments: list[RecordedSegment]) -> set[int]:
     }
 
 
-def _shown_by_alerts(span: RecordedSpan, segments: list[RecordedSegment]) -> set[int]:
-    """Return the starts of the segments that show an existing alert."""
-    begin = datetime.fromtimestamp((span.start_ms - ALERT_MARGIN_MS) / 1000, UTC)
-    end = datetime.fromtimestamp((span.end_ms + ALERT_MARGIN_MS) / 1000, UTC)
+def _shown_by_alerts(span: RecordedSpan, segments: list[RecordedSegment], *, clips_only: bool) -> set[int]:
+    """Return the starts of the segments that show an existing alert, or only of those in its clip."""
+    reach_ms = ALERT_MARGIN_MS + MAX_CLIP_SECONDS * 1000
+    begin = datetime.fromtimestamp((span.start_ms - reach_ms) / 1000, UTC)
+    end = datetime.fromtimestamp((span.end_ms + reach_ms) / 1000, UTC)
     alerts = Alert.objects.filter(camera=span.camera_id, timestamp__gte=begin, timestamp__lte=end)
-    moments = sorted(_ms(at) for at in alerts.values_list("timestamp", flat=True))
+    periods: list[tuple[int, int]] = []
+    for at, clip_start_ms, clip_end_ms in alerts.values_list("timestamp", "clip_start_ms", "clip_end_ms"):
+        if clip_start_ms is not None and clip_end_ms is not None:
+            periods.append((clip_start_ms, clip_end_ms))
+        if not clips_only:
+            periods.append((_ms(at) - ALERT_MARGIN_MS, _ms(at) + ALERT_MARGIN_MS))
     return {
         one.start_ms
         for one in segments
-        if any(
-            one.start_ms - ALERT_MARGIN_MS <= at <= one.start_ms + one.duration_ms + ALERT_MARGIN_MS for at in moments
-        )
+        if any(one.start_ms <= last and one.start_ms + one.duration_ms >= first for first, last in periods)
     }
 
 

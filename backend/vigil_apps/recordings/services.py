@@ -10,6 +10,7 @@ from surveillance.images import StorageUnavailableError
 from surveillance.models import Camera
 from surveillance.storages import S3_ERRORS
 from vigil_apps.recordings import metrics
+from vigil_apps.recordings.clips import clips_name
 from vigil_apps.recordings.index import segments_add
 from vigil_apps.recordings.models import RecordedSegment, RecordingGap
 from vigil_apps.recordings.partitions import partitions_create
@@ -30,7 +31,7 @@ class NoSuchCameraError(Exception):
 
 
 def recordings_register(*, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
-    """Add segments whose files are stored, and gaps, exactly once; return which.
+    """Add segments whose files are stored, gaps, and the clips of alerts, exactly once; return which.
 
     Raises NoSuchCameraError, or StorageUnavailableError.
     """
@@ -46,11 +47,13 @@ def recordings_register(*, camera_id: int, batch: RecordingBatch) -> RegisteredR
         new = list({one.start_ms: one for one in present if one.start_ms not in known}.values())
         segments_add(camera_id, new)
         _insert_gaps(camera_id, batch)
+        clips = clips_name(camera_id=camera_id, clips=batch.clips)
     stored = known | {one.start_ms for one in new}
     metrics.SEGMENTS.inc(len(new))
     return RegisteredRecordings(
         stored=tuple(start for start in starts if start in stored),
         missing=tuple(start for start in starts if start not in stored),
+        clips=tuple(clips),
     )
 
 

@@ -1,14 +1,16 @@
 """Images and clips in a real S3-compatible server: stored, linked with expiry, swept, and an S3 outage."""
 
 import contextlib
+import io
 import json
 import random
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import av
 import httpx
 import pytest
 from django.core.files.storage import storages
@@ -19,7 +21,7 @@ from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
 from tests.integration.services.backend import backend_server
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.s3 import S3Server
-from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, spool_of
+from tests.unit.detector.recording.recorded import BEGIN, Clocks, play, recorder_on, spool_of
 
 from cctv.delivery.recordings import RecordingSender, StoreError, UploadStore
 from surveillance import bucket_storage, images
@@ -28,6 +30,7 @@ from vigil_apps.recordings.services import _is_stored, upload_urls
 from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.recording import (
+    RecordedClip,
     RecordingBatch,
     RegisteredRecordings,
     Upload,
@@ -256,6 +259,44 @@ def test_what_killed_processes_have_uploaded_is_deleted(s3: S3Server, bucket: st
     assert len(_unfinished(s3, bucket)) == 3
     images.drop_unfinished("exports/", begun_before=timezone.now() + hour, spared=["exports/2-"])
     assert sorted(_unfinished(s3, bucket)) == ["else/exports/1-x", "site-a/exports/2-x.zip"]
+
+
+def test_a_clip_of_the_recording_is_joined_in_the_bucket(s3: S3Server, tmp_path: Path) -> None:
+    bucket = s3.make_bucket()
+    environment = {**s3.environment(bucket), "VIGIL_S3_LINK_SECONDS": "60"}
+    with backend_server(tmp_path / "backend", environment=environment) as backend:
+        scene = make_scene(backend)
+        clocks = Clocks()
+        recorder = recorder_on(tmp_path / "spool", clocks, camera_id=scene.camera_id)
+        play(make_clip(tmp_path / "in.mp4", seconds=12), recorder, clocks)
+        with ApiClient(backend.url, scene.token) as client:
+            alert = scene.submission("event-0001").model_copy(
+                update={"timestamp": datetime.fromtimestamp(BEGIN + 6, UTC)}
+            )
+            client.send_alert(alert, PICTURE)
+            waiting = spool_of(recorder).waiting(scene.camera_id)
+            with contextlib.closing(UploadStore(client.recording_uploads)) as store:
+                store.put(scene.camera_id, waiting)
+            clip = RecordedClip(
+                event_id="event-0001", start_ms=round(BEGIN + 1) * 1000, end_ms=round(BEGIN + 11) * 1000
+            )
+            batch = RecordingBatch(segments=tuple(one.segment for one in waiting), clips=(clip,))
+            assert client.register_recordings(scene.camera_id, batch).clips == ("event-0001",)
+        stored = s3.keys(bucket)
+        (row,) = backend.alerts(scene.user_token)
+        with backend.client(scene.user_token) as http:
+            links = [http.get(row["clip"]) for _ in range(2)]
+        assert [one.status_code for one in links] == [302, 302]
+        (made,) = set(s3.keys(bucket)) - set(stored)
+        assert made.startswith(f"recorded-clips/{row['id']}-")
+        assert made in links[0].headers["location"], "the bucket delivers it"
+        film = httpx.get(links[0].headers["location"])
+        assert film.headers["content-type"] == "video/mp4"
+        with av.open(io.BytesIO(film.content), "r") as file:
+            assert len(list(file.decode(video=0))) == pytest.approx(100, abs=2)
+        with backend.client(scene.user_token) as http:
+            assert http.delete(f"/api/cameras/{scene.camera_id}/").status_code == 204
+        assert [key for key in s3.keys(bucket) if not key.startswith("recordings/")] == []
 
 
 def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -> None:

@@ -67,6 +67,10 @@ class Watcher:
         self._events[alert_id] = values["event_id"]
         return alert_id
 
+    def event_id(self, alert_id: int) -> str:
+        """Return the event of an alert that was sent."""
+        return self._events[alert_id]
+
     def send_clip(self, camera_id: int, alert_id: int, content: bytes) -> None:
         """Send the clip of an alert."""
         with self.server.client(self.token) as client:

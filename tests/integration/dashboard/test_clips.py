@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import time
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import pytest
 from playwright.sync_api import expect
 from tests.integration.dashboard.conftest import Visit, Watcher
 from tests.integration.services.made_clips import make_clip, make_clip_with_sound, recorded, recorded_with_sound
+from tests.integration.services.made_recordings import make_recording
+
+from vigil_contracts.recording import RecordedClip, RecordingBatch
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,6 +45,37 @@ def test_clip_plays_in_place_and_can_be_seeked(visit: Visit, watcher: Watcher, t
     )
     assert wound == pytest.approx(3.0, abs=0.1)
     assert video.evaluate("video => video.error") is None
+
+
+def test_a_clip_of_the_recording_plays(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
+    """No file of its own was sent: its seconds are a part of the camera's recording."""
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    begin = time.time() - 60
+    alert_id = watcher.send_alert(camera_id, timestamp=datetime.fromtimestamp(begin + 7, UTC).isoformat())
+    clip = RecordedClip(
+        event_id=watcher.event_id(alert_id), start_ms=round((begin + 3) * 1000), end_ms=round((begin + 11) * 1000)
+    )
+    with visit.server.client(watcher.token) as client:
+        source = make_clip(tmp_path / "in.mp4", seconds=8)
+        make_recording(client, visit.server.media, camera_id, source, begin=begin, seconds=16)
+        batch = RecordingBatch(clips=(clip,)).model_dump(mode="json")
+        answer = client.post(f"/api/cameras/{camera_id}/recordings/", json=batch)
+        assert answer.json()["clips"] == [clip.event_id]
+    visit.open(f"/dashboard/alerts/{alert_id}/")
+    video = visit.page.locator("video")
+    expect(video).to_have_js_property("videoWidth", 320)
+    assert video.evaluate("video => video.duration") == pytest.approx(8.0, abs=0.3)
+    played = video.evaluate(PLAYED)
+    assert played["error"] is None
+    assert played["at"] == pytest.approx(8.0, abs=0.3)
+    assert played["shown"] >= 70
+    wound = video.evaluate(
+        """video => new Promise(resolve => {
+            video.addEventListener("seeked", () => resolve(video.currentTime));
+            video.currentTime = 3;
+        })"""
+    )
+    assert wound == pytest.approx(3.0, abs=0.1)
 
 
 PLAYED = """async (video) => {

@@ -90,6 +90,7 @@ def test_a_segment_is_indexed_once_however_often_it_is_sent(
         assert register(detector, camera, *segments) == {
             "stored": [one["start_ms"] for one in segments],
             "missing": [],
+            "clips": [],
         }
     assert RecordedSegment.objects.count() == 2
     span = RecordedSpan.objects.get()
@@ -108,6 +109,7 @@ def test_a_row_never_exists_without_its_whole_file(
     assert register(detector, camera, whole, lost) == {
         "stored": [whole["start_ms"]],
         "missing": [lost["start_ms"]],
+        "clips": [],
     }
     assert RecordedSegment.objects.get().start_ms == whole["start_ms"]
 

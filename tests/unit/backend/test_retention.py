@@ -207,6 +207,7 @@ def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
         "exports",
         "recording-retention",
         "recording-sweep",
+        "recorded-clips",
         "retention",
         "sweep",
     ]

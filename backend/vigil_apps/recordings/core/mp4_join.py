@@ -2,11 +2,12 @@
 
 Times are copied from the fragments, so a gap between two files keeps its length, and audio stays with its video. The
 data of each file is a box of its own, and the sample tables follow, so nothing is written at an earlier place: the
-output may be a pipe, or a file in an archive.
+output may be a pipe, or a file in an archive. `clip_of`, which works in memory, puts the tables first.
 """
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -17,6 +18,8 @@ from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError, box, box
 _NOT_SYNC = 0x10000
 _MOST_TRACKS = 2
 _HEADER_BYTES = 8
+_KEYFRAME_SLACK_MS = 250
+"""A keyframe this much later than a clip's begin is still the one that it means: times of arrival vary."""
 
 
 class Output(Protocol):
@@ -74,16 +77,19 @@ class _Track:
 
 
 class Mp4Join:
-    """Writes the frames of files in the order of their times; `finish` completes the file."""
+    """Writes the frames of files in the order of their times; `finish` completes the file.
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    `begin`, `end`: only what is decoded from then, and before then, is written; in seconds since 1970.
+    """
+
+    def __init__(self, output: Output, *, begin: Fraction | None = None, end: Fraction | None = None) -> None:
+        self._output, self._begin, self._end = output, begin, end
         self._moov = b""
         self._tracks: dict[int, _Track] = {}
         self._frames: list[memoryview] = []
         head = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
         output.write(head)
-        self._position = len(head)
+        self._begin_of_data = self._position = len(head)
 
     @property
     def frames(self) -> int:
@@ -106,11 +112,33 @@ class Mp4Join:
         for frames in self._frames:
             self._output.write(frames)
 
+    @property
+    def keyframes(self) -> list[Fraction]:
+        """Return when the keyframes of video are decoded, in seconds since 1970."""
+        return [
+            Fraction(track.times[number - 1], track.description.timescale)
+            for track in self._tracks.values()
+            if track.description.is_video
+            for number in track.keys
+        ]
+
     def finish(self) -> None:
         """Write the sample tables. Raises InvalidRecordingError if there is no frame."""
+        self._output.write(self._index())
+
+    def with_index_first(self, written: memoryview) -> bytes:
+        """Return the complete file with its sample tables first. `written`: what the output has.
+
+        Raises InvalidRecordingError if there is no frame.
+        """
+        index = self._index(shift=len(self._index()))
+        return b"".join((written[: self._begin_of_data], index, written[self._begin_of_data :]))
+
+    def _index(self, shift: int = 0) -> bytes:
+        """Return the `moov` box of a file whose data lies `shift` bytes further. Its size does not depend on that."""
         if not self.frames:
             raise InvalidRecordingError("there is no frame")
-        self._output.write(_moov_of(memoryview(self._moov), [one for one in self._tracks.values() if one.sizes]))
+        return _moov_of(memoryview(self._moov), [one for one in self._tracks.values() if one.sizes], shift)
 
     def _add_fragment(self, data: memoryview, moof: int, begin: int, end: int) -> None:
         if not self._tracks:
@@ -133,35 +161,72 @@ class Mp4Join:
     def _add_run(
         self, data: memoryview, at: int, time: int, base: int, defaults: tuple[int, int, int], track: _Track
     ) -> int:
-        flags, count = struct.unpack_from(">II", data, at)
-        version, flags, at = flags >> 24, flags & 0xFFFFFF, at + 8
-        begin = base
-        if flags & 0x1:
-            begin, at = base + struct.unpack_from(">i", data, at)[0], at + 4
-        first_flags = defaults[2]
-        if flags & 0x4:
-            first_flags, at = struct.unpack_from(">I", data, at)[0], at + 4
-        source = begin
-        for number in range(count):
-            duration, size, marks = defaults
-            marks, shift = first_flags if number == 0 else marks, 0
-            if flags & 0x100:
-                duration, at = struct.unpack_from(">I", data, at)[0], at + 4
-            if flags & 0x200:
-                size, at = struct.unpack_from(">I", data, at)[0], at + 4
-            if flags & 0x400:
-                marks, at = struct.unpack_from(">I", data, at)[0], at + 4
-            if flags & 0x800:
-                shift, at = struct.unpack_from(">i" if version else ">I", data, at)[0], at + 4
-            track.add(time, duration, size, marks, shift)
+        offset, frames = _run_of(data, at, defaults)
+        source = first = last = base + offset
+        kept = 0
+        for duration, size, marks, shift in frames:
+            if self._keeps(track, time):
+                track.add(time, duration, size, marks, shift)
+                first = source if not kept else first
+                last, kept = source + size, kept + 1
             time, source = time + duration, source + size
         if source > len(data):
             raise InvalidRecordingError("a frame is cut off")
-        track.offsets.append(self._position)
-        track.runs.append((len(track.offsets), count))
-        self._frames.append(data[begin:source])
-        self._position += source - begin
+        if kept:  # without a hole, since times increase
+            track.offsets.append(self._position)
+            track.runs.append((len(track.offsets), kept))
+            self._frames.append(data[first:last])
+            self._position += last - first
         return time
+
+    def _keeps(self, track: _Track, time: int) -> bool:
+        if self._begin is None and self._end is None:
+            return True
+        at = Fraction(time, track.description.timescale)
+        return (self._begin is None or at >= self._begin) and (self._end is None or at < self._end)
+
+
+def clip_of(contents: Sequence[bytes], *, begin_ms: int, end_ms: int) -> bytes:
+    """Return the MP4 of a part of recorded files, from the keyframe before `begin_ms`, with its sample tables first.
+
+    Raises InvalidRecordingError.
+    """
+    if not contents:
+        raise InvalidRecordingError("there is no file")
+    first = Mp4Join(io.BytesIO())
+    first.add(contents[0])
+    latest = Fraction(begin_ms + _KEYFRAME_SLACK_MS, 1000)
+    begin = max((one for one in first.keyframes if one <= latest), default=None)
+    output = io.BytesIO()
+    join = Mp4Join(output, begin=begin, end=Fraction(end_ms, 1000))
+    for content in contents:
+        join.add(content)
+    return join.with_index_first(output.getbuffer())
+
+
+def _run_of(data: memoryview, at: int, defaults: tuple[int, int, int]) -> tuple[int, list[tuple[int, int, int, int]]]:
+    """Return the offset of a run's data, and duration, size, flags and shift of each of its frames."""
+    flags, count = struct.unpack_from(">II", data, at)
+    version, flags, at = flags >> 24, flags & 0xFFFFFF, at + 8
+    offset, frames = 0, []
+    if flags & 0x1:
+        offset, at = struct.unpack_from(">i", data, at)[0], at + 4
+    first_flags = defaults[2]
+    if flags & 0x4:
+        first_flags, at = struct.unpack_from(">I", data, at)[0], at + 4
+    for number in range(count):
+        duration, size, marks = defaults
+        marks, shift = first_flags if number == 0 else marks, 0
+        if flags & 0x100:
+            duration, at = struct.unpack_from(">I", data, at)[0], at + 4
+        if flags & 0x200:
+            size, at = struct.unpack_from(">I", data, at)[0], at + 4
+        if flags & 0x400:
+            marks, at = struct.unpack_from(">I", data, at)[0], at + 4
+        if flags & 0x800:
+            shift, at = struct.unpack_from(">i" if version else ">I", data, at)[0], at + 4
+        frames.append((duration, size, marks, shift))
+    return offset, frames
 
 
 def _tracks_of(data: memoryview, begin: int, end: int) -> dict[int, _Track]:
@@ -216,17 +281,17 @@ def _decode_time(data: memoryview, at: int) -> int:
     return int(struct.unpack_from(">Q" if data[at] else ">I", data, at + 4)[0])
 
 
-def _moov_of(moov: memoryview, tracks: list[_Track]) -> bytes:
+def _moov_of(moov: memoryview, tracks: list[_Track], shift: int) -> bytes:
     """Return the content of the first file's `moov` box with the durations and sample tables of all files."""
     mvhd = child(moov, 0, len(moov), b"mvhd")
     scale = _timescale(moov, mvhd[0])
     began = next(Fraction(one.shown_at, one.description.timescale) for one in tracks if one.description.is_video)
-    traks = [_trak(track, began, scale) for track in tracks]
+    traks = [_trak(track, began, scale, shift) for track in tracks]
     longest = max(duration for _, duration in traks)
     return box(b"moov", _header(moov, *mvhd, b"mvhd", longest), *(trak for trak, _ in traks))
 
 
-def _trak(track: _Track, began: Fraction, movie_timescale: int) -> tuple[bytes, int]:
+def _trak(track: _Track, began: Fraction, movie_timescale: int, shift: int) -> tuple[bytes, int]:
     """Return the `trak` box of a track and its duration in the movie. `began`: when the movie begins, in seconds."""
     data = memoryview(track.description.trak)
     edits, movie = _edits(track, began, movie_timescale)
@@ -234,7 +299,7 @@ def _trak(track: _Track, began: Fraction, movie_timescale: int) -> tuple[bytes, 
     minf = child(data, *mdia, b"minf")
     stsd = child(data, *child(data, *minf, b"stbl"), b"stsd")
     kept = b"".join(bytes(data[one:last]) for kind, one, _, last in boxes(data, *minf) if kind != b"stbl")
-    stbl = box(b"stbl", box(b"stsd", bytes(data[stsd[0] : stsd[1]])), *_sample_tables(track))
+    stbl = box(b"stbl", box(b"stsd", bytes(data[stsd[0] : stsd[1]])), *_sample_tables(track, shift))
     media = box(
         b"mdia",
         _header(data, *child(data, *mdia, b"mdhd"), b"mdhd", track.duration),
@@ -274,7 +339,7 @@ def _edits(track: _Track, began: Fraction, movie_timescale: int) -> tuple[bytes,
     return box(b"edts", elst), empty + shown
 
 
-def _sample_tables(tables: _Track) -> Iterator[bytes]:
+def _sample_tables(tables: _Track, shift: int) -> Iterator[bytes]:
     times, shifts, keys = tables.times, tables.shifts, tables.keys
     deltas = [*(later - one for one, later in pairwise(times)), tables.last_duration]
     if max(deltas) >= 2**32:
@@ -287,7 +352,7 @@ def _sample_tables(tables: _Track) -> Iterator[bytes]:
     chunks = [next(group) for _, group in groupby(tables.runs, key=lambda run: run[1])]
     entries = b"".join(struct.pack(">III", number, count, 1) for number, count in chunks)
     yield full_box(b"stsc", 0, 0, struct.pack(">I", len(chunks)), entries)
-    sizes, offsets = tables.sizes, tables.offsets
+    sizes, offsets = tables.sizes, [one + shift for one in tables.offsets]
     yield full_box(b"stsz", 0, 0, struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes))
     yield full_box(b"co64", 0, 0, struct.pack(f">I{len(offsets)}Q", len(offsets), *offsets))
 

@@ -1,4 +1,4 @@
-"""`manage.py apply_recording_retention`: delete recordings above their limits."""
+"""`manage.py apply_recording_retention`: delete recordings above their limits, and the files of clips of them."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from surveillance.management.output import megabytes
+from vigil_apps.recordings.clips import recorded_clips_sweep
 from vigil_apps.recordings.retention import recordings_retain
 
 
@@ -16,4 +17,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete them and print the size."""
-        self.stdout.write(f"{megabytes(recordings_retain(now=timezone.now()))} deleted")
+        now = timezone.now()
+        self.stdout.write(f"{megabytes(recordings_retain(now=now))} deleted")
+        self.stdout.write(f"{recorded_clips_sweep(now=now)} files of clips deleted; they are made again if needed")
