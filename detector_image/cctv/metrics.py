@@ -89,7 +89,8 @@ class Metrics:
         )
         self.clips = Counter(
             "vigil_clips_total",
-            "Event clips by outcome: complete, shortened to VIGIL_CLIP_MAX_BYTES, or missing.",
+            "Event clips by outcome: complete, shortened to VIGIL_CLIP_MAX_BYTES, missing, or recorded: a part of "
+            "the recording.",
             [*camera, "outcome"],
             registry=registry,
         )

@@ -3,8 +3,11 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from cctv.clips.parameter_sets import nal_units
+
 _LEADING_SECONDS = 2.0
 """A frame that is shown earlier than its keyframe by more than this is no leading frame: the clock has jumped."""
+_H264_IDR, _H265_IDR = 5, frozenset({19, 20})
 _EVENT_SLACK_SECONDS = 1.0
 """An event has the time of its decoded frame, which is later than that of the packet with it."""
 
@@ -79,6 +82,10 @@ class PacketBuffer:
         """Return when the second oldest group begins; None if there is none."""
         return self._groups[1].first_received_at if len(self._groups) > 1 else None
 
+    def begin_of(self, first: float) -> Packet | None:
+        """Return the keyframe with which `between` begins; None if nothing was received since then."""
+        return next((group.packets[0] for group in self._groups if group.last_received_at >= first), None)
+
     def between(self, first: float, last: float) -> list[Packet]:
         """Return the packets received from the keyframe before `first` until `last`."""
         kept: list[Packet] = []
@@ -86,6 +93,16 @@ class PacketBuffer:
             if group.last_received_at >= first:
                 kept += [packet for packet in group.packets if packet.received_at <= last]
         return kept
+
+
+def begins_anew(packet: Packet, codec: str) -> bool:
+    """Return whether no frame after this keyframe needs one before it, as in a closed group of pictures.
+
+    `codec`: libav's name. Its slices are those of an IDR picture (ITU-T H.264 and H.265, 7.4.2.4.4 and 7.4.2.2).
+    """
+    if codec == "h264":
+        return any(unit[0] & 0x1F == _H264_IDR for unit in nal_units(packet.data) if unit)
+    return any(unit[0] >> 1 & 0x3F in _H265_IDR for unit in nal_units(packet.data) if unit)
 
 
 def without_leading(packets: list[Packet]) -> list[Packet]:

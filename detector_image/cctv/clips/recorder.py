@@ -1,5 +1,8 @@
 """Cut the clip of an alert, the seconds before and after it, from the stream's own packets without re-encoding.
 
+If the same packets are recorded, the clip is left to the recording: it becomes a part of it once that is stored. A
+clip of its own is made if this fails, so the packets are kept until then.
+
 Packets of the last seconds are kept as received, in groups (a keyframe and the frames that need it), so that each
 clip starts with a decodable frame. Everything runs in the reading thread; only `request` may be called from another
 one. Memory is bounded: if the packets around an event take more than `ClipLimits.max_bytes`, the clip is shorter but
@@ -9,10 +12,11 @@ still contains the event.
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
+from typing import Protocol
 
 import av
 import av.error
@@ -20,7 +24,7 @@ import av.error
 from cctv.clips.audio import AudioBuffer, AudioError, AudioFormat, AudioPacket, AudioTrack, ShownPacket, make_track
 from cctv.clips.audio_requests import AudioRequests
 from cctv.clips.mp4 import SAMPLE_ENTRIES, mux
-from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
+from cctv.clips.packet_buffer import Packet, PacketBuffer, begins_anew, fitting
 from cctv.clips.packet_copier import PacketCopier
 from cctv.logs import camera_logger
 from vigil_contracts.alert import ClipSubmission
@@ -31,6 +35,8 @@ _LEAST_SECONDS_BEFORE, _LEAST_SECONDS_AFTER = 1.0, 2.0
 """Time around the event that a clip keeps, if possible, when the packets exceed the limit."""
 _PATIENCE_SECONDS = 60.0
 """A clip is abandoned this long after its last second if no stream has delivered it."""
+_WRITING_SECONDS, _STORING_SECONDS = 30.0, 5.0
+"""A clip is no longer left to the recording so long after its last second, or after its last segment is written."""
 _AUDIO_SHARE = 1 / 8
 """The fraction of a clip that audio may take: enough for 10 s of uncompressed stereo in the default size."""
 _AUDIO_WAIT_SECONDS = 0.5
@@ -45,6 +51,7 @@ class ClipOutcome(StrEnum):
     COMPLETE = "complete"
     SHORTENED = "shortened"
     MISSING = "missing"
+    RECORDED = "recorded"
 
 
 def _count_nothing(_outcome: ClipOutcome) -> None:
@@ -70,10 +77,32 @@ class ClipLimits:
         return round(self.max_bytes * (1 - _INDEX_SHARE))
 
 
+class RecordedClips(Protocol):
+    """The recording of the same packets. Times are on the monotonic clock."""
+
+    def ask_for_clip(self, event_id: str, first: float, last: float) -> bool:
+        """Return whether the recording is to contain the clip; it is then asked for until `forget_clip`."""
+        ...
+
+    def has_clip(self, event_id: str) -> bool:
+        """Return whether a clip that was asked for is stored, and its alert names it."""
+        ...
+
+    def is_written_until(self, at: float) -> bool:
+        """Return whether the segments until then are closed."""
+        ...
+
+    def forget_clip(self, event_id: str) -> None:
+        """Ask for this clip no longer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     event_id: str
     happened_at: float
+    left_to: RecordedClips | None = None
+    left_until: float = float("inf")
 
 
 class ClipRecorder:
@@ -107,6 +136,11 @@ class ClipRecorder:
         """Remove and return the requests whose last packet has arrived."""
         return self.before(received_until - self.limits.seconds_after)
 
+    def keep(self, wanted: _Request) -> None:
+        """Return a request that is not done."""
+        with self._lock:
+            self._wanted.append(wanted)
+
     def before(self, happened_until: float) -> list[_Request]:
         """Remove and return the requests whose events happened by then."""
         with self._lock:
@@ -130,7 +164,9 @@ class ClipRecorder:
         What the camera's privacy masks hide has changed: the packets that are kept may show it.
         """
         self.epoch += 1
-        for _ in self.before(float("inf")):
+        for wanted in self.before(float("inf")):
+            if wanted.left_to is not None:
+                wanted.left_to.forget_clip(wanted.event_id)
             self.on_outcome(ClipOutcome.MISSING)
 
     def report_unmasked(self, problem: str) -> None:
@@ -144,16 +180,17 @@ class ClipRecorder:
         extradata: bytes | None,
         display_aspect: Fraction | None = None,
         audio: AudioFormat | None = None,
+        recorded: RecordedClips | None = None,
     ) -> "Recording | None":
         """Return a recording for a new connection; None if clips cannot contain its codec.
 
         `codec` is libav's name, `extradata` the parameter sets of the SDP (Annex B), where it has any.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `audio`: the format of the
-        audio to keep; None: no audio.
+        audio to keep; None: no audio. `recorded`: the recording of this connection; None: it is not recorded.
         """
         if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
             return None
-        return Recording(self, codec, extradata, display_aspect, audio)
+        return Recording(self, codec, extradata, display_aspect, audio, recorded)
 
 
 class Recording:
@@ -166,7 +203,9 @@ class Recording:
         extradata: bytes | None,
         display_aspect: Fraction | None = None,
         audio: AudioFormat | None = None,
+        recorded: RecordedClips | None = None,
     ) -> None:
+        self._recorded = recorded
         self._recorder, self._codec, self._display_aspect = recorder, codec, display_aspect
         self._epoch = recorder.epoch
         self._copier = PacketCopier(codec, extradata)
@@ -190,7 +229,7 @@ class Recording:
         if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
             self._dropped_until = now  # the keyframe of this packet was dropped
         for wanted in self._recorder.due(now - (_AUDIO_WAIT_SECONDS if self._audio is not None else 0.0)):
-            self._make(wanted)
+            self._finish(wanted, now)
         self._buffer.forget_before(self._recorder.needed_since(now))
         while self._buffer.size_bytes > self._max_bytes:
             self._make_room(now)
@@ -201,6 +240,31 @@ class Recording:
         """Store an audio packet of the recording's format."""
         if self._audio is not None and packet.size:
             self._audio.add(AudioPacket.copy(packet, time.monotonic()))
+
+    def _finish(self, wanted: _Request, now: float) -> None:
+        """Leave a clip whose packets are complete to the recording, or make it."""
+        if wanted.left_to is None:
+            wanted = self._ask(wanted, now)
+        elif wanted.left_to.has_clip(wanted.event_id):
+            self._recorder.on_outcome(ClipOutcome.RECORDED)
+            return
+        if wanted.left_to is None or now > wanted.left_until:
+            self._make(wanted)
+            return
+        if wanted.left_to.is_written_until(wanted.happened_at + self._recorder.limits.seconds_after):
+            wanted = replace(wanted, left_until=min(wanted.left_until, now + _STORING_SECONDS))
+        self._recorder.keep(wanted)
+
+    def _ask(self, wanted: _Request, now: float) -> _Request:
+        """Ask the recording for the clip, if what it contains can be played from the clip's first keyframe."""
+        limits = self._recorder.limits
+        begin = self._buffer.begin_of(wanted.happened_at - limits.seconds_before)
+        if self._recorded is None or begin is None or begin.received_at > wanted.happened_at:
+            return wanted
+        is_left = begins_anew(begin, self._codec) and self._recorded.ask_for_clip(
+            wanted.event_id, begin.received_at, wanted.happened_at + limits.seconds_after
+        )
+        return replace(wanted, left_to=self._recorded, left_until=now + _WRITING_SECONDS) if is_left else wanted
 
     def end(self) -> None:
         """Create the waiting clips from the available packets, since the connection ends."""
@@ -217,13 +281,15 @@ class Recording:
             latest_begin = event_at - (0.0 if is_young else _LEAST_SECONDS_BEFORE)
             if begins_at is None or begins_at > latest_begin:
                 for wanted in self._recorder.before(event_at):
-                    self._make(wanted, is_early=True)
+                    self._make(wanted, is_early=now - wanted.happened_at < self._recorder.limits.seconds_after)
                 return
         self._buffer.drop_oldest()
         self._dropped_until = now if begins_at is None else begins_at
 
     def _make(self, wanted: _Request, *, is_early: bool = False) -> None:
         """Create a clip. A failure is only logged and counted: the alert was sent long ago."""
+        if wanted.left_to is not None:
+            wanted.left_to.forget_clip(wanted.event_id)
         recorder, limits = self._recorder, self._recorder.limits
         first, last = wanted.happened_at - limits.seconds_before, wanted.happened_at + limits.seconds_after
         window = self._buffer.between(first, last)

@@ -201,7 +201,9 @@ class RecordingSender:
                 return
             if waiting:
                 self._store.put(camera_id, waiting)
-            batch = RecordingBatch(segments=tuple(one.segment for one in waiting), gaps=tuple(gaps))
+            segments = tuple(one.segment for one in waiting)
+            clips = self._spool.clips(camera_id, segments[-1].end_ms) if segments else []
+            batch = RecordingBatch(segments=segments, gaps=tuple(gaps), clips=tuple(clips))
             self._finish(camera_id, waiting, gaps, self._register(camera_id, batch))
 
     def _finish(
@@ -212,6 +214,7 @@ class RecordingSender:
             if one.facts.start_ms in stored:
                 self._spool.done(one)
         self._spool.gaps_done(camera_id, gaps)
+        self._spool.clips_registered(camera_id, answer.clips)
         if answer.missing:
             raise StoreError(
                 f"{len(answer.missing)} stored segments are not in the backend's storage; does VIGIL_RECORDING_DIR "

@@ -31,7 +31,14 @@ from cctv.recording.writer import SegmentWriter, VideoFormat
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes
 from vigil_contracts.preview import preview_box
-from vigil_contracts.recording import GapReason, RecordingGap, RecordingMode, RecordingSettings
+from vigil_contracts.recording import (
+    CLIP_EDGE_MS,
+    GapReason,
+    RecordedClip,
+    RecordingGap,
+    RecordingMode,
+    RecordingSettings,
+)
 
 GAP_SECONDS = 1.0
 """A shorter time between two segments is no gap: the frames of a reconnect that came quickly."""
@@ -138,6 +145,33 @@ class SegmentRecorder:
         """Note an alert, in every mode but `continuous` a reason to keep what is around it."""
         with self._lock:
             self._selection.trigger(at_monotonic + self.wall_offset())
+
+    def ask_for_clip(self, event_id: str, first: float, last: float) -> bool:
+        """As `cctv.clips.recorder.RecordedClips`, whose times are on the monotonic clock."""
+        if self._spool is None or not self.is_on:
+            return False
+        try:
+            clip = RecordedClip(event_id=event_id, start_ms=self._wall_ms(first), end_ms=self._wall_ms(last))
+        except ValueError:  # longer than a recording keeps for an alert, or the machine's clock is wrong
+            return False
+        self._spool.add_clip(self.camera_id, clip)
+        return True
+
+    def has_clip(self, event_id: str) -> bool:
+        """As `RecordedClips`."""
+        return self._spool is not None and self._spool.is_clip_registered(self.camera_id, event_id)
+
+    def is_written_until(self, at: float) -> bool:
+        """As `RecordedClips`."""
+        return (self._until_ms or 0) >= self._wall_ms(at) - CLIP_EDGE_MS
+
+    def forget_clip(self, event_id: str) -> None:
+        """As `RecordedClips`."""
+        if self._spool is not None:
+            self._spool.forget_clips(self.camera_id, [event_id])
+
+    def _wall_ms(self, at_monotonic: float) -> int:
+        return round((at_monotonic + self.wall_offset()) * 1000)
 
     def note_fault(self, reason: str) -> None:
         """Note why the stream has ended: the reason of the gap that follows."""

@@ -4,6 +4,7 @@
     <folder>/<camera>/<start>.<motion>.<cells>.new    closed; the motion or alert that would need it may still follow
     <folder>/<camera>/<start>.<motion>.<cells>.mp4    closed and to be kept
     <folder>/<camera>/gaps.json                       gaps to register
+    <folder>/<camera>/clips.json                      parts of the recording to register as clips of alerts
     <folder>/<camera>/until                           the end of the last segment: the next gap begins there
 
 `.<cells>`, where something moved (`vigil_contracts.motion_grid`), is left out if that is unknown.
@@ -14,7 +15,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +25,23 @@ from pathlib import Path
 from cctv.common.durable import sync_folder
 from cctv.recording.fragments import DamagedSegmentError, SegmentFacts, read
 from vigil_contracts.motion_grid import decode, encode
-from vigil_contracts.recording import SEGMENTS_AT_ONCE, GapReason, RecordedSegment, RecordingGap
+from vigil_contracts.recording import (
+    CLIP_EDGE_MS,
+    SEGMENTS_AT_ONCE,
+    GapReason,
+    RecordedClip,
+    RecordedSegment,
+    RecordingGap,
+)
 
 log = logging.getLogger("cctv")
 
 _MOST_GAPS = 1000
 """Above this number the earliest gaps are merged: a camera that fails every second for days."""
+_CLIPS_SECONDS = 3600.0
+"""How long the clips of an earlier process are asked for. Their alerts may still wait for the API."""
+_REGISTERED_CLIPS = 1000
+"""How many registered clips are remembered: more than are asked for at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,8 @@ class RecordingSpool:
         self._lock = threading.Lock()
         self._kept: dict[int, dict[int, Waiting]] = {}
         self._gaps: dict[int, list[RecordingGap]] = {}
+        self._clips: dict[int, dict[str, RecordedClip]] = {}
+        self._registered_clips: deque[tuple[int, str]] = deque(maxlen=_REGISTERED_CLIPS)
         self._size_bytes = 0
         self.is_new = not folder.exists()
         """Whether this is the first start with this folder."""
@@ -155,6 +171,42 @@ class RecordingSpool:
             self._gaps[camera_id] = [gap for gap in self._gaps.get(camera_id, []) if gap not in registered]
             self._write_gaps(camera_id)
 
+    def add_clip(self, camera_id: int, clip: RecordedClip) -> None:
+        """Store a clip to register, of this and of the next process; if the disk fails, of this one only."""
+        with self._lock:
+            self._clips.setdefault(camera_id, {})[clip.event_id] = clip
+            self._write_clips(camera_id)
+
+    def clips(self, camera_id: int, until_ms: int) -> list[RecordedClip]:
+        """Return the camera's clips to register with segments that end at `until_ms`."""
+        oldest_ms = (time.time() - _CLIPS_SECONDS) * 1000
+        with self._lock:
+            clips = [one for one in self._clips.get(camera_id, {}).values() if one.end_ms >= oldest_ms]
+            if len(clips) < len(self._clips.get(camera_id, {})):
+                self._clips[camera_id] = {one.event_id: one for one in clips}
+                self._write_clips(camera_id)
+        return [one for one in clips if one.end_ms <= until_ms + CLIP_EDGE_MS][:SEGMENTS_AT_ONCE]
+
+    def is_clip_registered(self, camera_id: int, event_id: str) -> bool:
+        """Return whether this clip was registered a short time ago."""
+        with self._lock:
+            return (camera_id, event_id) in self._registered_clips
+
+    def clips_registered(self, camera_id: int, event_ids: Collection[str]) -> None:
+        """Remove registered clips."""
+        with self._lock:
+            self._registered_clips += [(camera_id, one) for one in event_ids]
+        self.forget_clips(camera_id, event_ids)
+
+    def forget_clips(self, camera_id: int, event_ids: Collection[str]) -> None:
+        """Remove clips that are not to be registered."""
+        with self._lock:
+            clips = self._clips.get(camera_id, {})
+            if found := [one for one in event_ids if one in clips]:
+                for one in found:
+                    del clips[one]
+                self._write_clips(camera_id)
+
     def recorded_until(self, camera_id: int) -> int | None:
         """Return the end (ms) of the camera's last segment, also of an earlier process; None if unknown."""
         try:
@@ -181,6 +233,9 @@ class RecordingSpool:
                 elif path.name == "gaps.json":
                     found = json.loads(path.read_text(encoding="utf-8"))
                     self._gaps[camera_id] = [RecordingGap.model_validate(one) for one in found]
+                elif path.name == "clips.json":
+                    clips = [RecordedClip.model_validate(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+                    self._clips[camera_id] = {one.event_id: one for one in clips}
             except (OSError, ValueError) as error:
                 log.warning("camera %d: could not recover %s: %s", camera_id, path.name, type(error).__name__)
 
@@ -214,6 +269,11 @@ class RecordingSpool:
         folder = self._folder / str(camera_id)
         folder.mkdir(exist_ok=True)
         _replace_text(folder / "gaps.json", json.dumps([gap.model_dump() for gap in self._gaps[camera_id]]))
+
+    def _write_clips(self, camera_id: int) -> None:
+        clips = [clip.model_dump() for clip in self._clips[camera_id].values()]
+        with suppress(OSError):
+            _replace_text(self._folder / str(camera_id) / "clips.json", json.dumps(clips))
 
 
 def _whole(path: Path) -> SegmentFacts | None:

@@ -184,7 +184,7 @@ class RtspSource:
             codec, extradata = CODEC, None
         audio = self._audio_format(container) if self._wants_audio else None
         if self._recorder is not None:
-            self._recording = self._recorder.recording(codec, extradata, self._display_aspect, audio)
+            self._recording = self._recorder.recording(codec, extradata, self._display_aspect, audio, self._segments)
         if self._segments is not None:
             self._feed = self._segments.feed(codec, extradata, self._display_aspect, audio)
         if self._mask is not None and encoder is not None and (self._recording or self._feed):

@@ -1,5 +1,6 @@
 """Delivery of recorded segments: stored before they are registered, exactly once, over every failure."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, sp
 from cctv.delivery.recordings import DirectoryStore, RecordingSender, StoreError, UploadStore
 from cctv.recording.spool import RecordingSpool
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.recording import RecordingBatch, RecordingGap, RegisteredRecordings, Uploads, recording_key
+from vigil_contracts.recording import (
+    RecordedClip,
+    RecordingBatch,
+    RecordingGap,
+    RegisteredRecordings,
+    Uploads,
+    recording_key,
+)
 
 
 class Index:
@@ -20,6 +28,8 @@ class Index:
         self.rows: dict[int, int] = {}
         self.gaps: dict[int, int] = {}
         self.fails_before, self.fails_after = 0, 0
+        self.asked: list[list[str]] = []
+        self.alerts: set[str] = set()
 
     def register(self, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
         if self.fails_before:
@@ -32,12 +42,14 @@ class Index:
                 missing.append(one.start_ms)
             else:
                 self.rows[one.start_ms] = self.rows.get(one.start_ms, 0) + 1
+        self.asked.append([one.event_id for one in batch.clips])
         self.gaps |= {gap.start_ms: gap.end_ms for gap in batch.gaps}
         if self.fails_after:
             self.fails_after -= 1
             raise ApiError("POST: the answer was lost")
         stored = tuple(one.start_ms for one in batch.segments if one.start_ms not in missing)
-        return RegisteredRecordings(stored=stored, missing=tuple(missing))
+        clips = tuple(one.event_id for one in batch.clips if one.event_id in self.alerts)
+        return RegisteredRecordings(stored=stored, missing=tuple(missing), clips=clips)
 
 
 @pytest.fixture
@@ -126,3 +138,70 @@ def test_an_unwritable_folder_is_named(tmp_path: Path, spool: RecordingSpool) ->
     blocked.write_text("not a folder")
     with pytest.raises(StoreError, match="VIGIL_RECORDING_DIR: Not a directory"):
         RecordingSender(spool, DirectoryStore(blocked), Index(tmp_path).register).send(7)
+
+
+def clip_at(start_ms: int, end_ms: int, event_id: str = "event-0001") -> RecordedClip:
+    return RecordedClip(event_id=event_id, start_ms=start_ms, end_ms=end_ms)
+
+
+def waiting_clips(spool: RecordingSpool) -> list[str]:
+    return [one.event_id for one in spool.clips(7, 4_000_000_000_000)]
+
+
+def test_clips_are_registered_with_the_segment_that_completes_them(
+    tmp_path: Path, spool: RecordingSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(tmp_path / "media")
+    segments = [one.segment for one in spool.waiting(7)]
+    monkeypatch.setattr("cctv.recording.spool.time.time", lambda: segments[0].start_ms / 1000)
+    spool.add_clip(7, clip_at(segments[0].start_ms, segments[-1].end_ms))
+    spool.add_clip(7, clip_at(segments[0].start_ms, segments[-1].end_ms + 5000, "event-0002"))
+    index.alerts = {"event-0001", "event-0002"}
+    assert not spool.is_clip_registered(7, "event-0001")
+    RecordingSender(spool, DirectoryStore(index.media), index.register).send(7)
+    assert index.asked == [["event-0001"]], "the second one is not complete"
+    assert spool.is_clip_registered(7, "event-0001")
+    assert not spool.is_clip_registered(7, "event-0002")
+    assert waiting_clips(spool) == ["event-0002"]
+
+
+def test_a_clip_is_asked_for_until_the_api_has_it_also_after_a_restart(
+    tmp_path: Path, spool: RecordingSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(tmp_path / "media")
+    segments = [one.segment for one in spool.waiting(7)]
+    monkeypatch.setattr("cctv.recording.spool.time.time", lambda: segments[0].start_ms / 1000)
+    spool.add_clip(7, clip_at(segments[0].start_ms, segments[-1].end_ms))
+    index.fails_after = 1
+    with pytest.raises(ApiError):
+        RecordingSender(spool, DirectoryStore(index.media), index.register).send(7)
+    restarted = RecordingSpool(tmp_path / "spool", lambda: 10**9)
+    assert waiting_clips(restarted) == ["event-0001"]
+    index.alerts = {"event-0001"}
+    RecordingSender(restarted, DirectoryStore(index.media), index.register).send(7)
+    assert index.asked == [["event-0001"], ["event-0001"]]
+    assert waiting_clips(RecordingSpool(tmp_path / "spool", lambda: 10**9)) == []
+
+
+def test_a_clip_of_an_alert_that_never_comes_is_forgotten(
+    tmp_path: Path, spool: RecordingSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = spool.waiting(7)[0].facts.start_ms
+    spool.add_clip(7, clip_at(start, start + 9000))
+    hour_later = start / 1000 + 3600
+    monkeypatch.setattr("cctv.recording.spool.time.time", lambda: hour_later)
+    assert len(spool.clips(7, start + 10_000)) == 1
+    monkeypatch.setattr("cctv.recording.spool.time.time", lambda: hour_later + 10)
+    assert spool.clips(7, start + 10_000) == []
+    assert not spool.is_clip_registered(7, "event-0001")
+
+
+def test_a_full_disk_leaves_the_clip_to_this_process(
+    tmp_path: Path, spool: RecordingSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cctv.recording.spool._replace_text", fail)
+    spool.add_clip(7, clip_at(int(time.time() * 1000), int(time.time() * 1000) + 9000))
+    assert waiting_clips(spool) == ["event-0001"]

@@ -21,7 +21,7 @@ from cctv.clips.packet_buffer import Packet
 from cctv.recording.fragments import read
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool, Waiting
-from vigil_apps.recordings.core.mp4_join import Mp4Join
+from vigil_apps.recordings.core.mp4_join import Mp4Join, clip_of
 
 ROOT = Path(__file__).parents[4]
 ENCODERS = {
@@ -123,6 +123,22 @@ def test_every_segment_and_their_join_have_the_audio_in_step(tmp_path: Path, kin
     assert pitch_of(whole) == pytest.approx(BEEP_HERTZ, abs=10)
     ends = list(audio_packets(whole))
     assert all(abs(later[0] - former[1]) < 0.05 for former, later in pairwise(ends)), "a gap would stall a browser"
+
+
+def test_a_part_of_the_recording_has_its_audio_in_step(tmp_path: Path) -> None:
+    """The clip of an alert; it begins with a keyframe, here on the second."""
+    clip, clocks = make_clip_with_sound(tmp_path / "in.mov", "pcm_mulaw"), Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    play(clip, recorder, clocks)
+    contents = [one.path.read_bytes() for one in spool_of(recorder).waiting(7)]
+    begin_ms = round(BEGIN * 1000)
+    part = clip_of(contents, begin_ms=begin_ms + 2400, end_ms=begin_ms + 6500)
+    both = spans(part)
+    assert both["video"] == pytest.approx((0.0, 4.5), abs=0.15)
+    assert both["audio"] == pytest.approx(both["video"], abs=0.15)
+    flashes, beeps = signals_of(part)
+    assert flashes == pytest.approx([1.5, 3.0], abs=0.11)
+    assert beeps == pytest.approx(flashes, abs=0.1)
 
 
 def test_aac_is_copied(tmp_path: Path) -> None:
