@@ -3,10 +3,12 @@
 shutil.copyfile(migrated_sqlite(), path)         # a file
 template = postgres_template(server_url)         # the name of a database for CREATE DATABASE … TEMPLATE
 
-The migrations take six seconds of a core, and each worker needs several databases.
+The migrations take ten seconds of a core, and each worker needs several databases. After a change of other code, the
+database begins as the last one with the same migrations.
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -28,11 +30,12 @@ from tests.integration.services.postgres import find_binaries
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = "vigil_migrated"
+_SQLITE_FILE, _DUMP_FILE, _MIGRATIONS_FILE = "vigil.sqlite3", "dump.sql", "migrations.txt"
 
 
 def migrated_sqlite() -> Path:
     """Return a migrated database, to be copied."""
-    return kept("migrated-sqlite", _sources(), _make_sqlite) / "vigil.sqlite3"
+    return kept("migrated-sqlite", _sources(), _make_sqlite) / _SQLITE_FILE
 
 
 def postgres_template(server_url: str) -> str | None:
@@ -53,13 +56,7 @@ def postgres_template(server_url: str) -> str | None:
             folder = kept("migrated-postgresql", _sources(), make, versions=[str(binaries)])
             part = f"part_{secrets.token_hex(6)}"
             cursor.execute(f"CREATE DATABASE {part}")
-            _run(
-                binaries / "psql",
-                "--quiet",
-                "--set=ON_ERROR_STOP=1",
-                f"--file={folder / 'dump.sql'}",
-                f"{server_url}/{part}",
-            )
+            _restore(binaries, folder, f"{server_url}/{part}")
             cursor.execute(f"ALTER DATABASE {part} RENAME TO {TEMPLATE}")
     return TEMPLATE
 
@@ -89,17 +86,50 @@ def _sources() -> list[Path]:
 
 
 def _make_sqlite(folder: Path) -> None:
+    migrations = _migrations()
     with tempfile.TemporaryDirectory() as data:
+        database = Path(data) / _SQLITE_FILE
+        if (begin := earlier(folder.parent, migrations)) is not None:
+            shutil.copyfile(begin / _SQLITE_FILE, database)
         _migrate("", data)
-        shutil.copyfile(Path(data) / "vigil.sqlite3", folder / "vigil.sqlite3")
+        shutil.copyfile(database, folder / _SQLITE_FILE)
+    _record(folder, migrations)
 
 
 def _make_postgres(binaries: Path, server_url: str, folder: Path) -> None:
-    name = f"made_{secrets.token_hex(6)}"
-    _run(binaries / "createdb", f"--maintenance-db={server_url}/postgres", name)
+    migrations = _migrations()
+    url = f"{server_url}/made_{secrets.token_hex(6)}"
+    _run(binaries / "createdb", f"--maintenance-db={server_url}/postgres", url.rpartition("/")[2])
+    if (begin := earlier(folder.parent, migrations)) is not None:
+        _restore(binaries, begin, url)
     with tempfile.TemporaryDirectory() as data:
-        _migrate(f"{server_url}/{name}", data)
-    _run(binaries / "pg_dump", "--no-owner", f"--file={folder / 'dump.sql'}", f"{server_url}/{name}")
+        _migrate(url, data)
+    _run(binaries / "pg_dump", "--no-owner", f"--file={folder / _DUMP_FILE}", url)
+    _record(folder, migrations)
+
+
+def _restore(binaries: Path, folder: Path, url: str) -> None:
+    _run(binaries / "psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={folder / _DUMP_FILE}", url)
+
+
+def _migrations() -> set[str]:
+    """Return a line with the digest of each file with migrations: ours, and the lock file for those of libraries."""
+    files = [ROOT / "locks" / "dev.txt", *(ROOT / "backend").rglob("migrations/*.py")]
+    return {f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.relative_to(ROOT)}" for file in files}
+
+
+def _record(folder: Path, migrations: set[str]) -> None:
+    (folder / _MIGRATIONS_FILE).write_text("\n".join(sorted(migrations)))
+
+
+def earlier(parent: Path, migrations: set[str]) -> Path | None:
+    """Return the folder of the kept database with the most of these migrations and no other, if there is one."""
+    found = {}
+    for record in parent.glob(f"*/{_MIGRATIONS_FILE}"):
+        applied = set(record.read_text().splitlines())
+        if applied <= migrations:
+            found[record.parent] = len(applied)
+    return max(found, key=lambda folder: found[folder], default=None)
 
 
 def _migrate(database_url: str, data: str) -> None:
