@@ -6,6 +6,8 @@ connections with processes that are forked later (workers of gunicorn and Celery
 """
 
 import os
+import select
+import time
 from queue import Empty, Full, LifoQueue
 from typing import Any
 
@@ -15,6 +17,9 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKN
 
 IDLE_CONNECTIONS = 16
 """Maximum number of idle connections per process."""
+TRUSTED_SECONDS = 10.0
+"""A connection that was used within this time works if its socket is silent: a server that ends closes it. After a
+longer time the server is asked, since a firewall may have forgotten the connection."""
 
 _pools: dict[tuple[int, str], "LifoQueue[Any]"] = {}
 
@@ -32,10 +37,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._key = repr(sorted(conn_params.items()))
         while True:
             try:
-                connection = _pool(self._key).get_nowait()
+                connection, used_at = _pool(self._key).get_nowait()
             except Empty:
                 return super().get_new_connection(conn_params)
-            if _works(connection):
+            if _works(connection, idle_seconds=time.monotonic() - used_at):
                 return connection
 
     def close_pool(self) -> None:
@@ -43,7 +48,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         idle = _pool(repr(sorted(self.get_connection_params().items())))
         while True:
             try:
-                idle.get_nowait().close()
+                connection, _ = idle.get_nowait()
+                connection.close()
             except Empty:
                 return
 
@@ -59,17 +65,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if connection.get_transaction_status() != TRANSACTION_STATUS_IDLE:
                 connection.rollback()
             connection.autocommit = True
-            _pool(self._key).put_nowait(connection)
+            _pool(self._key).put_nowait((connection, time.monotonic()))
         except (Full, psycopg2.Error):
             connection.close()
 
 
-def _works(connection: Any) -> bool:
+def _works(connection: Any, *, idle_seconds: float) -> bool:
     """Return whether the server answers: it may have been restarted."""
     try:
+        if idle_seconds < TRUSTED_SECONDS and not _has_input(connection):
+            return True
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except psycopg2.Error:
         connection.close()
         return False
     return True
+
+
+def _has_input(connection: Any) -> bool:
+    """Return whether the server has sent something, or has closed the connection."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))

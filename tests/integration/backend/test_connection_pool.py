@@ -11,6 +11,7 @@ from django.db.utils import ConnectionHandler
 from tests.cluster.polling import eventually
 from tests.integration.services.postgres import PostgresServer
 
+from surveillance_backend.postgresql_pool import base
 from surveillance_backend.postgresql_pool.base import IDLE_CONNECTIONS
 
 
@@ -54,6 +55,22 @@ def test_next_request_reuses_the_connection(connection: Any) -> None:
     assert _server_process(connection) == first
 
 
+@pytest.mark.parametrize(
+    ("trusted_seconds", "last_statement"), [(10.0, "SELECT pg_backend_pid()"), (0.0, "SELECT 1")]
+)
+def test_server_is_asked_only_if_the_connection_was_idle(
+    connection: Any, database_url: str, monkeypatch: pytest.MonkeyPatch, trusted_seconds: float, last_statement: str
+) -> None:
+    monkeypatch.setattr(base, "TRUSTED_SECONDS", trusted_seconds)
+    process, watcher = _server_process(connection), _handler(database_url)["default"]
+    watcher.ensure_connection()
+    connection.close()
+    connection.ensure_connection()
+
+    assert _ask(watcher, f"SELECT query FROM pg_stat_activity WHERE pid = {process}") == last_statement
+    watcher.close()
+
+
 def test_concurrent_requests_use_two_connections(connection: Any, database_url: str) -> None:
     other = _handler(database_url)["default"]
 
@@ -94,6 +111,16 @@ def test_connection_is_reopened_after_a_server_restart(connection: Any, postgres
     postgres.start()
 
     assert _server_process(connection) != first
+
+
+def test_connection_that_the_server_ended_is_reopened(connection: Any, database_url: str) -> None:
+    first, administrator = _server_process(connection), _handler(database_url)["default"]
+    administrator.ensure_connection()  # before the other becomes idle, which it would get
+    connection.close()
+    assert _ask(administrator, f"SELECT pg_terminate_backend({first}, 5000)")
+
+    assert _server_process(connection) != first
+    administrator.close()
 
 
 def test_forked_process_has_its_own_connections(connection: Any) -> None:
