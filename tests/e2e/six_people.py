@@ -3,7 +3,7 @@
 import contextlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,12 +45,15 @@ class Stage:
     backend: BackendServer
     database_url: str
     user_token: str
+    operator_token: str
     camera_id: int
     camera: RtspServer
     cctv: DetectorProcess
     played_at: float = 0.0
     frames: dict[str, float] = field(default_factory=dict)
     """Frames by stage, over the whole clip: a machine that is too slow shows here."""
+    seconds_per_inference: float = 0.0
+    """The mean over the whole clip."""
 
     @property
     def output(self) -> str:
@@ -71,6 +74,10 @@ class Stage:
 
         eventually(ended, max(0.0, left) + 30, f"{self.name}: the clip ends")
         self.frames = {each: self.cctv.metric("vigil_frames_total", camera=camera, stage=each) for each in STAGES}
+        seconds, count = (
+            self.cctv.metric(f"vigil_inference_seconds_{each}", camera=camera) for each in ("sum", "count")
+        )
+        self.seconds_per_inference = seconds / count
         eventually(lambda: self.cctv.metric("vigil_spool_bytes", camera=camera) == 0, 60, f"{self.name} is delivered")
 
     def rows(self) -> list[tuple[Any, ...]]:
@@ -125,9 +132,18 @@ class Owner:
 
 @contextlib.contextmanager
 def stage(
-    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, owner: Owner
+    name: str,
+    directory: Path,
+    shared: Path,
+    backend: BackendServer,
+    database_url: str,
+    owner: Owner,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Stage]:
-    """A camera in a group of its own, to be watched in pod mode once `cctv` is started."""
+    """A camera in a group of its own, to be watched in pod mode once `cctv` is started.
+
+    `variables`: further ones of its detector.
+    """
     with gst_rtsp_server(shared / "videos" / CLIP, username="viewer", password=PASSWORD) as camera:
         camera_id = backend.add_camera(
             owner.user_token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
@@ -139,10 +155,11 @@ def stage(
             "VIGIL_GROUP": name,
             # After the clip the camera is gone, which is no alert here.
             "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "0",
+            **(variables or {}),
         }
         cctv = DetectorProcess(directory / name, backend.url, token, camera_id, settings)
         try:
-            yield Stage(name, backend, database_url, owner.user_token, camera_id, camera, cctv)
+            yield Stage(name, backend, database_url, owner.user_token, owner.operator_token, camera_id, camera, cctv)
         finally:
             cctv.end()
 
