@@ -13,6 +13,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import av
 import av.error
@@ -44,6 +45,9 @@ GAP_SECONDS = 1.0
 """A shorter time between two segments is no gap: the frames of a reconnect that came quickly."""
 _CLOCK_STEP_SECONDS = 10.0
 """If the machine's clock went back by less than this, times wait for it; after a larger step they follow it."""
+GATHERING_SECONDS = 0.5
+"""So long a packet waits for more of them. Until then, a killed process loses it."""
+_MOST_GATHERED = 64
 _MOTION_FRAMES = 4096
 _PREVIEWS = 8
 _ERRORS = (av.error.FFmpegError, OSError, ValueError)
@@ -291,14 +295,38 @@ class SegmentFeed:
         self._writer: SegmentWriter | None = None
         self._started_at = 0.0
         self._sound = sound
+        self._gathered: list[tuple[av.Packet[Any], float, bool]] = []
+        """Packets that are not written yet: when they were received, and whether they are video."""
         self._held: deque[tuple[Packet, Placed]] = deque()
         """Video that waits for its audio."""
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
-        """Record a packet."""
-        copied = self._copier.copy(packet, self._recorder.monotonic())
-        if copied is not None:
-            self.take(copied)
+        """Record a packet of video, soon: packets are written a few at a time, and at the latest with a keyframe.
+
+        With many cameras a packet finds the caches of the processor without anything of the recorder. Then one packet
+        alone costs several times as much as one that is written right after another.
+        """
+        self._gather(packet, is_video=True, is_urgent=packet.is_keyframe)
+
+    def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
+        """Record a packet of audio, soon."""
+        self._gather(packet, is_video=False)
+
+    def _gather(self, packet: "av.Packet[Any]", *, is_video: bool, is_urgent: bool = False) -> None:
+        now = self._recorder.monotonic()
+        self._gathered.append((packet, now, is_video))
+        is_full = len(self._gathered) >= _MOST_GATHERED or now - self._gathered[0][1] >= GATHERING_SECONDS
+        if is_urgent or is_full:
+            self._take_gathered()
+
+    def _take_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for packet, received_at, is_video in gathered:
+            if not is_video:
+                if packet.size:
+                    self.take_audio(AudioPacket.copy(packet, received_at))
+            elif (copied := self._copier.copy(packet, received_at)) is not None:
+                self.take(copied)
 
     def take(self, packet: Packet) -> None:
         """Record a packet that is copied; if there is audio, a moment later, so that both are in one file."""
@@ -306,11 +334,6 @@ class SegmentFeed:
         until = packet.received_at - (WAIT_SECONDS if self._sound is not None else 0.0)
         while self._held and self._held[0][0].received_at <= until:
             self._write(*self._held.popleft())
-
-    def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
-        """Record a packet of audio."""
-        if packet.size:
-            self.take_audio(AudioPacket.copy(packet, self._recorder.monotonic()))
 
     def take_audio(self, packet: AudioPacket) -> None:
         """Record a packet of audio that is copied. What comes before the first video is dropped."""
@@ -339,6 +362,7 @@ class SegmentFeed:
 
     def end(self) -> None:
         """Close the last segment, since the connection ends."""
+        self._take_gathered()
         while self._held:
             self._write(*self._held.popleft())
         try:

@@ -9,6 +9,11 @@ from cctv.streams.stillness import StillnessWatch
 
 MAX_KEPT_PACKETS, MAX_KEPT_BYTES = 600, 8 * 1024 * 1024
 """Packets since the last keyframe. With more, the next keyframe is awaited."""
+KEYFRAME_SECONDS = 2.5
+"""The least time between decoded keyframes of a stream that is not analysed, while nothing asks for frames.
+
+Previews of recordings use them, at least one for each file (`SEGMENT_SECONDS`), and the detection of frozen streams.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,16 @@ class FrameDemand:
 class SparingDecoder:
     """Chooses the packets to decode. A frame between keyframes needs all packets since the last one.
 
-    `watch`: also decode all while packet sizes tell of motion; None: `demand` alone decides.
+    `watch`: the stream is analysed: decode each keyframe, and all while packet sizes tell of motion; None: `demand`
+    alone decides, and otherwise a keyframe now and then is enough.
     """
 
     def __init__(self, demand: FrameDemand, watch: StillnessWatch | None = None) -> None:
         self._demand, self._watch = demand, watch
         self._kept: list[av.Packet[av.VideoStream]] = []
         self._kept_bytes = 0
+        self._decoded_at = float("-inf")
+        """When the last keyframe was decoded."""
         self._is_complete = watch is not None
         """Whether all packets since the last keyframe are decoded or kept.
 
@@ -42,7 +50,9 @@ class SparingDecoder:
         is_wanted = self._is_wanted(packet, seconds)
         if packet.is_keyframe:
             self._forget(is_complete=True)
-            return [packet]
+            if is_wanted or self._watch is not None or seconds - self._decoded_at >= KEYFRAME_SECONDS:
+                self._decoded_at = seconds
+                return [packet]
         if not packet.size:  # the end of the stream: release what the decoder holds
             return [packet]
         if is_wanted and self._is_complete:

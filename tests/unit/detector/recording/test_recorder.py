@@ -12,10 +12,12 @@ from typing import Any
 
 import av
 import pytest
-from tests.integration.services.made_clips import make_clip
+from tests.integration.services.made_clips import as_stream, make_clip
 from tests.unit.detector.recording.recorded import BEGIN, Clocks, play, recorder_on, spool_of
 
+from cctv.clips.packet_buffer import Packet
 from cctv.recording.fragments import DamagedSegmentError, read
+from cctv.recording.recorder import SegmentFeed
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.recording.writer import SegmentWriter
 from vigil_contracts.geometry import Box
@@ -217,23 +219,27 @@ def test_a_failing_disk_is_a_gap_and_does_not_reach_the_stream(
 WRITER = """
 import sys, time
 from pathlib import Path
-from tests.unit.detector.recording.recorded import packets_of
-from cctv.clips.packet_buffer import Packet
+import av
+from tests.integration.services.made_clips import as_stream
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool
 from vigil_contracts.recording import RecordingSettings
 spool = RecordingSpool(Path(sys.argv[2]), lambda: 10**9)
 feed = SegmentRecorder(7, RecordingSettings(mode="continuous"), spool).feed("h264", None, None)
-began = time.monotonic()
-for one in packets_of(Path(sys.argv[1])):
-    time.sleep(max(0.0, began + one.received_at - time.monotonic()))
-    feed.take(Packet(one.data, one.pts, one.dts, one.is_keyframe, time.monotonic(), one.headers))
-    print(time.time(), flush=True)
+began, zero = time.monotonic(), None
+with av.open(as_stream(Path(sys.argv[1])), "r") as container:
+    for one in container.demux(video=0):
+        if one.size:
+            at = float(one.dts * one.time_base)
+            zero = at if zero is None else zero
+            time.sleep(max(0.0, began + at - zero - time.monotonic()))
+            feed.add(one)
+            print(time.time(), flush=True)
 """
 
 
 def test_a_killed_recorder_loses_less_than_two_seconds_and_no_file_is_damaged(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "in.mp4", seconds=9, rate=10)
+    clip = make_clip(tmp_path / "in.mp4", seconds=9, rate=10, keyframe_every=40)
     paths = ":".join([str(ROOT), *(str(ROOT / name) for name in ("contracts", "detector_image"))])
     command = [sys.executable, "-c", WRITER, str(clip), str(tmp_path / "spool")]
     environment = {**os.environ, "PYTHONPATH": paths}
@@ -249,6 +255,36 @@ def test_a_killed_recorder_loses_less_than_two_seconds_and_no_file_is_damaged(tm
     assert not list((tmp_path / "spool" / "7").glob("*.part"))
     assert sum(len(frames_in(one.path)) for one in kept) == sum(one.facts.frames for one in kept)
     assert spool.recorded_until(7) == kept[-1].segment.end_ms
+
+
+def test_packets_are_written_a_few_at_a_time_and_keyframes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, clocks = make_clip(tmp_path / "in.mp4", seconds=4, rate=10, keyframe_every=20), Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    feed = recorder.feed("h264", None, None)
+    assert feed is not None
+    taken: list[Packet] = []
+    take = SegmentFeed.take
+
+    def note(feed: SegmentFeed, one: Packet) -> None:
+        taken.append(one)
+        take(feed, one)
+
+    monkeypatch.setattr(SegmentFeed, "take", note)
+    counts = []
+    with av.open(as_stream(clip), "r") as container:
+        for number, one in enumerate(one for one in container.demux(video=0) if one.size):
+            clocks.passed = number / 10
+            feed.add(one)
+            counts.append(len(taken))
+    assert counts[:8] == [1, 1, 1, 1, 1, 1, 7, 7], "each half second"
+    assert counts[19:22] == [19, 21, 21], "and the keyframe, which may begin a segment"
+    assert [one.received_at for one in taken[:3]] == pytest.approx([1000.0, 1000.1, 1000.2])
+    feed.end()
+    recorder.decide(is_last=True)
+    assert len(taken) == 40
+    assert sum(len(frames_in(one.path)) for one in spool_of(recorder).waiting(7)) == 40, "the last ones, too"
 
 
 def test_every_place_at_which_a_file_may_end_is_recovered_or_deleted(tmp_path: Path) -> None:

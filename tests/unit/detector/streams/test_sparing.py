@@ -41,6 +41,21 @@ def test_packets_since_the_keyframe_are_decoded_when_wanted() -> None:
     assert due(decoder, Packet(8, size=0)) == [8], "the end of the stream releases the decoder's frames"
 
 
+def test_keyframes_that_follow_closely_are_decoded_only_if_wanted() -> None:
+    demand, skipped = Demand(), list[None]()
+    decoder = SparingDecoder(FrameDemand(demand, lambda: skipped.append(None)))
+    decoded = [number for number in range(100) if due(decoder, Packet(number, number % 10 == 0))]
+    assert decoded == [0, 30, 60, 90], "one in 2.5 s, although there is one each second"
+    assert len(skipped) == 96
+    demand.is_wanted = True
+    assert due(decoder, Packet(100, is_keyframe=True)) == [100]
+    demand.is_wanted = False
+    assert [due(decoder, Packet(number, number == 110)) for number in range(101, 113)] == [[]] * 12
+    demand.is_wanted = True
+    assert due(decoder, Packet(113)) == [110, 111, 112, 113], "with the keyframe that was not decoded"
+    assert due(decoder, Packet(120, is_keyframe=True)) == [120]
+
+
 def test_long_gap_between_keyframes_keeps_memory_bounded() -> None:
     demand = Demand()
     decoder = SparingDecoder(FrameDemand(demand))
