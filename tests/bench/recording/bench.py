@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.bench.clips import repeated
 from tests.bench.image_settings import memory_settings
 from tests.bench.recording.clip import make_clip
 from tests.bench.report import Measurement
@@ -60,8 +61,8 @@ def measure() -> list[Measurement]:
     length = 4 * windows * (seconds + SETTLING_SECONDS) + 240
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
-        clip = _repeated(make_clip(folder / "once.mp4"), folder / "clip.mp4", length)
-        moving = _repeated(watched, folder / "watched.mp4", length)
+        clip = repeated(make_clip(folder / "once.mp4"), folder / "clip.mp4", length)
+        moving = repeated(watched, folder / "watched.mp4", length)
         server = stack.enter_context(gst_rtsp_server(clip, plays=0, others={"/watched": moving}))
         backend = stack.enter_context(backend_server(folder / "backend"))
         token = backend.create_user("bench", is_superuser=True).token
@@ -196,10 +197,3 @@ def _ffmpeg_copies(url: str, folder: Path, count: int) -> Iterator[list[int]]:
             process.terminate()
         for process in processes:
             process.wait(10)
-
-
-def _repeated(clip: Path, path: Path, seconds: float) -> Path:
-    """Write the clip as often as needed, without encoding it again."""
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-stream_loop", "-1", "-i", str(clip), "-an"]
-    subprocess.run([*command, "-t", str(seconds), "-c", "copy", str(path)], check=True)
-    return path
