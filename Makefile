@@ -68,7 +68,7 @@ e2e: setup ## Test the images, Compose and the chart with real containers, to al
 bench: setup ## Measure against the targets: make bench BENCH=detector (writes build/bench/<name>.json)
 	@if [ "$(BENCH)" = detector ]; then for name in detector ultralytics; do \
 	  bash tools/setup.sh .venvs/$$name locks/$$name.txt; done; fi
-	@if [ "$(BENCH)" = idle ]; then bash tools/setup.sh .venvs/standalone locks/standalone.txt; fi
+	@if [ "$(BENCH)" = idle ] || [ "$(BENCH)" = peers ]; then bash tools/setup.sh .venvs/standalone locks/standalone.txt; fi
 	@if [ "$(BENCH)" = shared_inference ]; then bash tools/setup.sh .venvs/detector locks/detector.txt; fi
 	@if [ "$(BENCH)" = conversion ] || [ "$(BENCH)" = quality ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)

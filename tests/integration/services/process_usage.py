@@ -3,6 +3,8 @@
 usage = usage_of(pid, seconds=5)
 usage.cpu_share      # of one core: 0.01 is one percent
 usage.wakeups        # per second: how often a thread was scheduled after it had waited
+
+cpu_seconds(pid)     # since the start, with the children that have ended; exact to some clock ticks
 """
 
 import os
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,34 @@ def usages_of(roots: Mapping[str, int], *, seconds: float) -> dict[str, Usage]:
     time.sleep(seconds)
     after, elapsed = _threads(everything), time.monotonic() - began
     return {name: _usage(each, before, after, elapsed) for name, each in pids.items()}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that the process and its descendants have used since their start.
+
+    Includes threads that have ended, and children that have ended and for which their parent waited. The kernel
+    rounds to clock ticks (10 ms) in each process, so measure long times.
+    """
+    ticks = 0
+    for each in _with_descendants(pid):
+        with suppress(OSError):  # it has just ended; its parent counts it
+            ticks += cpu_ticks((_PROC / str(each) / "stat").read_text())
+    return ticks / _TICKS_PER_SECOND
+
+
+def cpu_ticks(stat: str) -> int:
+    """Return `utime`, `stime`, `cutime` and `cstime` together, from the text of `/proc/PID/stat` (proc(5))."""
+    return sum(int(field) for field in stat.rpartition(")")[2].split()[11:15])
+
+
+def megabytes(pid: int) -> float:
+    """Return the proportional set size of the process and its descendants."""
+    return sum(map(_megabytes, _with_descendants(pid)))
+
+
+def commands(pid: int) -> list[str]:
+    """Return the command lines of the process and its descendants."""
+    return [_command(each) for each in _with_descendants(pid)]
 
 
 def _usage(pids: list[int], before: Readings, after: Readings, elapsed: float) -> Usage:
@@ -125,7 +156,10 @@ def _threads(pids: set[int]) -> Readings:
 
 
 def _megabytes(pid: int) -> float:
-    lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    try:
+        lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return 0.0
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
