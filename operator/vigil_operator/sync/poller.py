@@ -13,6 +13,7 @@ from typing import Protocol
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.backoff import Backoff
 from vigil_operator.logs import about_camera
+from vigil_operator.sync.answer_budget import AnswerBudget
 from vigil_operator.sync.availability import ApiAvailability
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.releaser import Releaser
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 MAX_PAUSE_SECONDS = 15.0
 """The API is polled at least this often, however long it has been unreachable."""
-
-PAUSE_PER_ANSWER_SECOND = 3.0
-"""Ten thousand cameras are a slow answer; while they keep changing, it takes at most a quarter of the API's time."""
 
 
 class CameraSource(Protocol):
@@ -61,6 +59,7 @@ class Poller:
         self._sweeper = sweeper
         self._interval_seconds = interval_seconds
         self._monotonic = monotonic
+        self._budget = AnswerBudget(monotonic)
         self._backoff = Backoff(2 * interval_seconds, MAX_PAUSE_SECONDS)
         self._etag = ""
         self._pause_seconds = interval_seconds
@@ -85,10 +84,12 @@ class Poller:
             fetched = await self._api.active_cameras(self._etag)
         except (ApiError, ValueError) as error:
             self._availability.record_failure(error)
-            self._pause_seconds = max(self._backoff.next_seconds(), self._pause_after_answer_since(began))
+            self._budget.spend(self._monotonic() - began)
+            self._pause_seconds = max(self._backoff.next_seconds(), self._budget.pause_seconds())
             return
         self._backoff.reset()
-        self._pause_seconds = max(self._interval_seconds, self._pause_after_answer_since(began))
+        self._budget.spend(self._monotonic() - began)
+        self._pause_seconds = max(self._interval_seconds, self._budget.pause_seconds())
         self._availability.record_success()
         if fetched.value is not None:
             self._update(fetched.value)
@@ -97,9 +98,6 @@ class Poller:
         await self._releaser.run_if_due(have_cameras_changed=fetched.value is not None)
         # This answer takes a while with thousands of cameras, so it comes after what users wait for.
         await self._sweeper.run_if_due(have_cameras_changed=fetched.value is not None)
-
-    def _pause_after_answer_since(self, began: float) -> float:
-        return PAUSE_PER_ANSWER_SECOND * (self._monotonic() - began)
 
     def _update(self, answer: ActiveCameras) -> None:
         for camera_id in sorted(answer.unreadable - self._directory.unreadable):

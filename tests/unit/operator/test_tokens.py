@@ -53,6 +53,22 @@ def test_requests_during_a_call_go_into_the_next_batch() -> None:
     asyncio.run(main())
 
 
+def test_requests_right_after_an_answer_share_the_next_one() -> None:
+    async def main() -> None:
+        api = Api()
+        api.may_answer.set()
+        tokens = DetectorTokens(api)
+        await tokens.issue_detector_token(1)
+        asking = []
+        for camera_id in (2, 3, 4):
+            asking.append(asyncio.create_task(tokens.issue_detector_token(camera_id)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*asking)
+        assert api.requests == [[1], [2, 3, 4]]
+
+    asyncio.run(main())
+
+
 def test_unknown_camera_fails_alone() -> None:
     async def main() -> None:
         api = Api()
