@@ -46,7 +46,7 @@ def credentials_problem(credentials: Credentials) -> str | None:
 def validate_stream_url(url: str) -> str:
     """Return `url` stripped. Raises `InvalidStreamUrlError` that names the correct form."""
     url = url.strip()
-    if any(character.isspace() or not character.isprintable() for character in url):
+    if " " in url or not url.isprintable():
         raise InvalidStreamUrlError(_SPACES)
     if url.partition("://")[0].lower() in SCHEMES and (separator := _ambiguous_at(url)):
         others = ", ".join(f"{sign} as %{ord(sign):02X}" for sign in "/?#@" if sign != separator)
@@ -107,7 +107,7 @@ def check_stream_path(path: str) -> None:
         return
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError("must be a path on the camera's host, such as /Streaming/Channels/102")
-    if any(character.isspace() or not character.isprintable() for character in path):
+    if " " in path or not path.isprintable():
         raise ValueError(_SPACES)
     for sign in "#@":
         if sign in path:

@@ -243,9 +243,10 @@ async def _work(
         refused=lambda: resources.refused,
         fence=fence,
     )
-    await resync.first()
-    # Before the first decision, so that it knows the API's answers if there are any.
-    await asyncio.gather(poller.poll_once(), reports.poll_once())
+    # Before the first decision, so that it knows the API's answers if there are any. Either side takes seconds with
+    # ten thousand cameras; the poller compares both.
+    await asyncio.gather(resync.first(), reports.poll_once())
+    await poller.poll_once()
     health.role = "active"
     health.expect(
         {

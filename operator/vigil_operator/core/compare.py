@@ -1,7 +1,6 @@
 """Compare objects with their desired state, so that unchanged objects are not written."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -12,16 +11,14 @@ IDENTITIES = ("name", "mountPath", "topologyKey", "type")
 """Keys by which Kubernetes identifies list items (containers and env by name, mounts by path, …)."""
 
 
-_NEEDS_ESCAPES = re.compile(rb"[^ -~]|\\")
-"""Text that two JSON writers may write differently."""
-
-
 def covers(observed: object, desired: object) -> bool:
     """Return whether `observed` contains everything in `desired`; other fields belong to other managers.
 
     Items of a list are matched by their key if they have one, so that a side car or variable added by someone else is
     not a difference. Fields that are no longer desired are detected by `desired_hash`, stored in an annotation.
     """
+    if observed == desired:  # most parts of most objects: Python compares them ten times as fast as the rest does
+        return True
     if isinstance(desired, Mapping):
         return isinstance(observed, Mapping) and all(
             name in observed and covers(observed[name], value) for name, value in desired.items()
@@ -36,7 +33,7 @@ def covers(observed: object, desired: object) -> bool:
 def desired_hash(manifest: Mapping[str, Any]) -> str:
     """Return a short digest of a manifest without secrets."""
     text = msgspec.json.encode(manifest, order="sorted")
-    if _NEEDS_ESCAPES.search(text):
+    if not text.isascii() or b"\\" in text or b"\x7f" in text:
         # The standard library escapes more. A digest that differs from earlier versions' would restart the detectors.
         text = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
     return sha256(text).hexdigest()[:16]

@@ -5,6 +5,7 @@ A combination that cannot work is refused here, with the field and the right for
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 CPU, CUDA, INTEL_GPU, NPU, AUTO = "cpu", "cuda", "intel-gpu", "npu", "auto"
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?|intel-gpu|npu|auto")
@@ -33,6 +34,7 @@ class Hardware:
     decoder: str
 
 
+@lru_cache(maxsize=64)
 def hardware_for(request: DeviceRequest) -> Hardware:
     """Return the devices of a class, with what it leaves out filled in. Raises ValueError with the reason."""
     device = request.device or _default_device(request)

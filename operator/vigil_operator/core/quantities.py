@@ -5,12 +5,14 @@ Format: k8s.io/apimachinery/pkg/api/resource, "Quantity": the largest suffix wit
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 BINARY = ("Ki", "Mi", "Gi", "Ti")
 DECIMAL = ("m", "", "k", "M", "G", "T")
 _PATTERN = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 
+@lru_cache(maxsize=1024)
 def canonical_quantity(value: int | str) -> str:
     """Return `500m` for `0.5`, `1Gi` for `1024Mi`, `2` for `2`. Invalid quantities are returned unchanged."""
     match = _PATTERN.match(str(value))
@@ -32,6 +34,7 @@ def quantity_bytes(value: int | str) -> int:
     return int(quantity_value(value))
 
 
+@lru_cache(maxsize=1024)
 def quantity_value(value: int | str) -> Decimal:
     """Return a quantity in its unit (cores, bytes). Raises `ValueError` if it is invalid."""
     match = _PATTERN.match(str(value))

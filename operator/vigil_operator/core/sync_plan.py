@@ -6,12 +6,13 @@ and with it its detector. Resources that were created with kubectl are never cha
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.stream_url import public_stream_url, split_credentials
 from vigil_operator.core.compare import covers
-from vigil_operator.core.keys import resource_fields
+from vigil_operator.core.keys import camel_case_keys, resource_fields
 from vigil_operator.core.names import (
     API_VERSION,
     FIELD_MANAGER,
@@ -24,7 +25,7 @@ from vigil_operator.core.names import (
     detector_object_name,
 )
 from vigil_operator.core.observed import Camera
-from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec
+from vigil_operator.core.specs import CameraSpec, InvalidSpecError, StreamSpec, parse_camera_spec
 
 Manifest = dict[str, Any]
 
@@ -147,11 +148,36 @@ def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
     """Return whether resource and API agree, with defaults filled in."""
     if not covers(present.meta.labels, manifest["metadata"]["labels"]):
         return False
+    if _adds_only_defaults(present.spec, manifest["spec"], _default_spec()):
+        return True  # as in most cases, and without parsing both
     name = present.key.name
     try:
         return parse_camera_spec(name, present.spec) == parse_camera_spec(name, manifest["spec"])
     except InvalidSpecError:
         return covers(present.spec, manifest["spec"])
+
+
+def _adds_only_defaults(present: object, wanted: object, default: object) -> bool:
+    """Return whether `present` is `wanted`, apart from fields with their defaults, which the API server adds."""
+    if present == wanted:
+        return True
+    if not isinstance(present, dict) or not isinstance(wanted, dict) or not wanted.keys() <= present.keys():
+        return False
+    defaults = default if isinstance(default, dict) else {}
+    return all(
+        _adds_only_defaults(value, wanted[name], defaults.get(name))
+        if name in wanted
+        else name in defaults and _adds_only_defaults(defaults[name], value, defaults[name])
+        for name, value in present.items()
+    )
+
+
+@cache
+def _default_spec() -> dict[str, Any]:
+    """Return a spec with all defaults, in the spelling of a resource. Without `stream`, which is never left out."""
+    spec = CameraSpec(stream=StreamSpec(url="rtsp://camera/"))
+    defaults: dict[str, Any] = camel_case_keys(spec.model_dump(mode="json", exclude={"stream"}))
+    return defaults
 
 
 def _labels(configuration: CameraConfiguration) -> dict[str, str]:

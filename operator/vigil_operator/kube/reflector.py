@@ -1,8 +1,9 @@
-"""Keep the store as new as the API server for one kind of our own objects: list once, then watch.
+"""Keep the store as new as the API server for one kind: list once, then watch.
 
-The cameras' Deployments, pods and Secrets outnumber the custom resources by far, and most of their events are our own
-writes coming back. These are recognised by their resource version and not parsed, which kopf cannot do: it parses
-every object, and keeps a task and the whole object for each for a few seconds. The name is the one of client-go.
+There are ten thousands of cameras, Deployments, pods and Secrets, and most of their events are our own writes coming
+back. These are recognised by their resource version and not parsed, which kopf cannot do: it parses every object,
+keeps a task and the whole object for each for a while, and lists everything again when it starts. The name is the one
+of client-go.
 """
 
 import asyncio

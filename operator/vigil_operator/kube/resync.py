@@ -115,7 +115,6 @@ class Resync:
     async def _list(self, namespace: str, changed: set[Key], *, with_classes: bool) -> None:
         """List one namespace; add the cameras to reconcile to `changed`. Raises `KubeError`."""
         for kind in WATCHED:
-            # Cameras first and their objects later, so that an object is never seen before its camera.
             if kind.namespaced or with_classes:
                 place = namespace if kind.namespaced else ""
                 starts_watch = kind in BY_REFLECTOR and (kind, place) not in self._versions

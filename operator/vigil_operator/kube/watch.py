@@ -1,4 +1,4 @@
-"""Watch the custom resources through kopf: its handlers only update the store and queue the cameras.
+"""Watch policies and classes through kopf: its handlers only update the store and queue the cameras.
 
 kopf maintains the watches: it reconnects, starts over after 410, and detects silent streams. Its change handlers
 (`on.create`, `on.update`) are not used: they store the last handled spec in an annotation, block deletion with a

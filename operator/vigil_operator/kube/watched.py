@@ -17,16 +17,18 @@ from vigil_operator.kube.kinds import (
 )
 from vigil_operator.kube.store import Relist
 
-BY_KOPF = (CAMERA, CAMERA_POLICY, DETECTOR_CLASS)
-"""The custom resources; kopf watches them."""
+BY_KOPF = (CAMERA_POLICY, DETECTOR_CLASS)
+"""What people write, a few objects; kopf watches them."""
 
-BY_REFLECTOR = (SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
-"""What belongs to detectors; see `reflector`."""
+BY_REFLECTOR = (CAMERA, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
+"""The cameras and what belongs to their detectors, ten thousands of objects; see `reflector`."""
 
-WATCHED = BY_KOPF + BY_REFLECTOR
+WATCHED = (CAMERA, *BY_KOPF, *(kind for kind in BY_REFLECTOR if kind is not CAMERA))
+"""In the order in which they are listed: cameras first, so that no object is seen before its camera."""
 
-OURS_ONLY = frozenset(BY_REFLECTOR) - {SECRET}
-"""Watched by label, since other pods do not concern us. Secrets are not: cameras of kubectl refer to any Secret."""
+OURS_ONLY = frozenset(BY_REFLECTOR) - {CAMERA, SECRET}
+"""Watched by label, since other pods do not concern us. Cameras are not, since people create them, and Secrets are
+not, since cameras of kubectl refer to any Secret."""
 
 
 def selector_of(kind: Kind) -> str:

@@ -82,7 +82,10 @@ class ResourceSync:
         began = time.perf_counter()
         changes = self._store.camera_changes
         cameras = [camera for camera in self._store.cameras.values() if camera.key.namespace == self._namespace]
-        plan = plan_sync(self._directory.all(), cameras, self._namespace, self._directory.unreadable, self._matches)
+        # In a thread: to compare ten thousand pairs takes seconds, in which the Lease must be renewed.
+        plan = await asyncio.to_thread(
+            plan_sync, self._directory.all(), cameras, self._namespace, self._directory.unreadable, self._matches
+        )
         self._matches = plan.matches
         is_complete = await self._carry_out(plan)
         if is_complete:

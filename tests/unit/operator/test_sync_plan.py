@@ -50,6 +50,42 @@ def test_recording_is_in_the_resource_where_it_differs_from_the_default() -> Non
     assert plan_sync([configuration(1)], [stored], NAMESPACE).apply == ()
 
 
+DEFAULTS_OF_THE_API_SERVER = {
+    "deletionPolicy": "Retain",
+    "recording": {},
+    "retention": {},
+}
+DETECTION_DEFAULTS = {"recordAudio": False, "tamper": True, "source": "model", "onvifPort": 80}
+
+
+def with_defaults(**changes: Any) -> Camera:
+    detection = DETECTION_DEFAULTS | resource(1).spec["detection"] | changes
+    return resource(1, **DEFAULTS_OF_THE_API_SERVER, detection=detection)
+
+
+def test_defaults_of_the_api_server_need_no_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = with_defaults()
+
+    def parse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(sync_plan, "parse_camera_spec", parse)
+    assert plan_sync([configuration(1)], [stored], NAMESPACE).apply == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tamper": False},
+        {"source": "onvif"},
+        {"zones": [{"name": "a", "points": [[0, 0], [1, 0], [1, 1]]}]},
+        {"onvifPort": 8080},
+    ],
+)
+def test_another_value_than_the_default_is_put_back(changes: dict[str, Any]) -> None:
+    assert len(plan_sync([configuration(1)], [with_defaults(**changes)], NAMESPACE).apply) == 1
+
+
 def test_matching_pairs_are_compared_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     matches: Mapping[int, Match] = {}
     read: list[str] = []

@@ -5,6 +5,7 @@ controls one must not reach anything else. A policy knows addresses, not names: 
 port on any address is let through, since the name may point elsewhere tomorrow.
 """
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -54,8 +55,12 @@ def _camera(plan: DetectorPlan) -> Manifest:
     return rule
 
 
+@lru_cache(maxsize=64)
 def _service(url: str) -> Manifest:
-    """Return the rule for a service. Inside the cluster it allows a namespace, since pod ports may differ."""
+    """Return the rule for a service. Inside the cluster it allows a namespace, since pod ports may differ.
+
+    The result is shared by all policies: callers must not change it.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = _port("TCP", parts.port or DEFAULT_PORTS[parts.scheme])
