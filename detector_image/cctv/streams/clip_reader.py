@@ -85,7 +85,7 @@ class ClipReader:
                     self._known = None
                     self._log.info("reading the main stream again")
         except StreamFault as fault:
-            return fault
+            return fault.detached()
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end the clips permanently
             self._log.exception("could not read the main stream")
             return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)

@@ -199,7 +199,7 @@ class _Watch(threading.Thread):
                 self._read(source)
             return StreamFault(Reason.STREAM_ENDED)
         except StreamFault as fault:
-            return fault
+            return fault.detached()
         except Exception as error:  # an unexpected error in one connection must not end the detection
             self._reader.log.exception("could not read the stream")
             return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)

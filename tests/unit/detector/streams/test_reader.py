@@ -1,8 +1,10 @@
 """A hanging reader is interrupted, and abandoned if that does not help."""
 
+import gc
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -100,6 +102,25 @@ def test_hanging_read_is_interrupted_and_retried(started: Started) -> None:
     assert all(source.is_closed for source in made[:2])
     labels = {"camera": "1", "reason": "StreamTimeout"}
     assert reader.metrics.registry.get_sample_value("vigil_stream_reconnects_total", labels) == 2.0
+
+
+def test_an_ended_connection_is_freed_while_the_next_one_runs() -> None:
+    made: list[weakref.ref[HangingSource]] = []
+
+    def make() -> HangingSource:
+        source = HangingSource(is_obedient=True)
+        made.append(weakref.ref(source))
+        return source
+
+    reader = Reader(1, make, 30.0, Mailbox(), CameraHealth(lambda: None), Metrics(), OPTIONS)
+    gc.disable()
+    try:
+        reader.start()
+        _watched_until(reader, lambda: len(made) >= 2 and reader.health.is_streaming)
+        assert made[0]() is None, "nothing keeps its decoder in memory"
+    finally:
+        gc.enable()
+        assert reader.stop(5.0)
 
 
 def test_hanging_thread_is_abandoned_and_replaced(started: Started, caplog: pytest.LogCaptureFixture) -> None:
