@@ -83,7 +83,8 @@ def recent_valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
     """
     now = timezone.now()
     rights = _valid_rights(digests, now)
-    found = {digest: _RECENT[digest][1] for digest, one in rights.items() if _is_recent(digest, one, now)}
+    recent = {digest: _recent_token(digest, one, now) for digest, one in rights.items()}
+    found = {digest: token for digest, token in recent.items() if token is not None}
     missing = rights.keys() - found.keys()
     if missing:
         loaded = valid_tokens(missing)
@@ -100,8 +101,9 @@ def _valid_rights(digests: Collection[str], now: datetime) -> dict[str, _Rights]
     return {digest: tuple(rights) for digest, *rights in rows_of(_VALID, list(digests), str(expired_at))}
 
 
-def _is_recent(digest: str, rights: _Rights, now: datetime) -> bool:
+def _recent_token(digest: str, rights: _Rights, now: datetime) -> AuthToken | None:
+    """Return the token as it was loaded; None if it has to be loaded. Other threads may clear `_RECENT` meanwhile."""
     before, token = _RECENT.get(digest, (None, None))
-    if token is None or token.last_used_at is None:
-        return False
-    return before == rights and now - token.last_used_at < LAST_USE_PRECISION
+    if token is None or token.last_used_at is None or before != rights:
+        return None
+    return token if now - token.last_used_at < LAST_USE_PRECISION else None
