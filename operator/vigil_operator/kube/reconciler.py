@@ -159,8 +159,11 @@ class Reconciler:
             decision = decide(situation)
         failure = None
         if isinstance(decision, Register):
-            situation, failure = await self._after_registration(situation.camera, decision.registration)
+            registration = decision.registration
+            situation, failure = await self._after_registration(situation.camera, registration)
             decision = decide(situation)
+            if isinstance(decision, Register) and decision.registration != registration:
+                self._queue.add(key)  # another one is due since the request, for example by a new CameraPolicy
         if isinstance(decision, RequestToken):
             token = await self._tokens.issue_detector_token(decision.camera_id)
             situation = replace(situation, api=replace(situation.api, issued_token=token))

@@ -10,7 +10,8 @@ from tests.unit.operator.builders import NAMESPACE, camera_spec, configuration
 from tests.unit.operator.kstatus import compute
 from tests.unit.operator.test_flow import World, running_pod
 
-from vigil_contracts.resources import ResourceRegistration
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration
+from vigil_operator.core.observed import Key
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import CAMERA, CAMERA_POLICY, DEPLOYMENT, POD
 from vigil_operator.kube.policy_rollouts import PAUSE_SECONDS
@@ -325,3 +326,29 @@ def test_write_that_failed_slowly_is_retried_soon(monkeypatch: pytest.MonkeyPatc
     cluster.now += PAUSE_SECONDS
     asyncio.run(cluster.policies.run_if_due())
     assert cluster.server.objects[PATH]["status"]["observedGeneration"] == 2
+
+
+def test_policy_that_is_accepted_during_a_registration_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    cluster.apply_camera("late")
+    register = cluster.api.register_resource
+
+    async def slowly(uid: str, registration: ResourceRegistration) -> RegisteredResource:
+        monkeypatch.setattr(cluster.api, "register_resource", register)
+        cluster.apply_policy(MOTION)
+        cluster.store.observe(CAMERA_POLICY, cluster.server.objects[PATH])
+        await cluster.policies.round()
+        return await register(uid, registration)
+
+    async def main() -> None:
+        cluster.store.observe(CAMERA, cluster.server.objects[CAMERA.path(NAMESPACE, "late")])
+        cluster.queue.add(Key(NAMESPACE, "late"))
+        while len(cluster.queue):
+            key = await cluster.queue.get()
+            await cluster.reconciler.reconcile(key)
+            cluster.queue.done(key)
+
+    monkeypatch.setattr(cluster.api, "register_resource", slowly)
+    asyncio.run(asyncio.wait_for(main(), timeout=10))
+    assert cluster.modes()["late"] == "motion"
+    assert DEPLOYMENT.path(NAMESPACE, "late-detector") in cluster.server.objects
