@@ -308,6 +308,7 @@ EXAMPLES: dict[str, Any] = {
             " deactivate another camera of the class, add a node, or set spec.sleep of the class: its cameras then"
             " sleep while their schedule is disarmed. Or set detector_class_name to a class with room: cpu (3)."
         ],
+        "recording_limits": {"days": {"value": 14, "source": "site"}, "gigabytes": None},
     },
     "CameraRequest": _CAMERA_REQUEST,
     "CameraConfiguration": _CONFIGURATION,

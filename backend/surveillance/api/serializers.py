@@ -16,7 +16,7 @@ from surveillance.selectors.clusters import holder_of
 from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
 from surveillance.selectors.rooms import room_problem_of
 from vigil_apps.sites.models import Site
-from vigil_apps.sites.recording_limits import site_recording_of
+from vigil_apps.sites.recording_limits import LimitSource, limits_of, site_recording_of
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.cost import CameraCost
 from vigil_contracts.detection import Detection
@@ -230,16 +230,42 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         return shown
 
 
+class RecordingLimitSerializer(serializers.Serializer[Any]):
+    """A limit in force."""
+
+    value = serializers.IntegerField(min_value=1)
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # the base class names something else so
+        choices=[source.value for source in LimitSource],
+        help_text="What sets it: the camera's own value, which may come from a CameraPolicy (`policy_sources`), the"
+        " default of its site or of the server, or a ceiling of one of them, which is lower.",
+    )
+
+
+class RecordingLimitsSerializer(serializers.Serializer[Any]):
+    """How much of a camera's recordings is kept, and why; null: no limit."""
+
+    days = RecordingLimitSerializer(allow_null=True)
+    gigabytes = RecordingLimitSerializer(allow_null=True, help_text="Units of 10^9 bytes.")
+
+
 class CameraDetailSerializer(CameraSerializer):
-    """One camera, with warnings. `rtsp_url` is displayed without credentials."""
+    """One camera, with warnings and what is in force. `rtsp_url` is displayed without credentials."""
 
     warnings = serializers.SerializerMethodField(
         help_text="Why the camera waits, or would wait if you activated it: its detector class has no room; and what"
         " would free room. Empty if there is room or the cluster does not report it."
     )
+    recording_limits = serializers.SerializerMethodField(
+        help_text="How much of its recordings is kept: its own limits, else those of its site, else those of the"
+        " server, and never more than their ceilings."
+    )
 
     class Meta(CameraSerializer.Meta):
-        fields = (*CameraSerializer.Meta.fields, "warnings")  # type: ignore[assignment]  # one more
+        fields = (  # type: ignore[assignment]  # two more
+            *CameraSerializer.Meta.fields,
+            "warnings",
+            "recording_limits",
+        )
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField(max_length=2000)))
     def get_warnings(self, camera: Camera) -> list[str]:
@@ -247,7 +273,13 @@ class CameraDetailSerializer(CameraSerializer):
         problem = room_problem_of(camera)
         return [problem.text] if problem is not None else []
 
+    @extend_schema_field(RecordingLimitsSerializer)
+    def get_recording_limits(self, camera: Camera) -> Any:
+        """Return the limits in force."""
+        return _LIMITS.to_representation(limits_of(recording_of(camera), camera.site))
 
+
+_LIMITS = RecordingLimitsSerializer()
 _CAMERA = CameraDetailSerializer()
 
 

@@ -64,7 +64,7 @@ def camera_for(principal: Principal, camera_id: int, role: Role = Role.VIEWER) -
     Raises Http404 if the principal cannot view it, and PermissionDenied if the role is too low.
     """
     visible = cameras_visible_to(principal).select_related(
-        "health_report", "alert_totals", "resource", "cluster", "hold__cluster"
+        "health_report", "alert_totals", "resource", "site", "cluster", "hold__cluster"
     )
     camera = visible.filter(pk=camera_id).first()
     if camera is None:

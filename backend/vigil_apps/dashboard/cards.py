@@ -14,6 +14,7 @@ from surveillance.selectors.resources import policy_sources_of, resource_deleted
 from vigil_apps.dashboard.reasons import in_own_words
 from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
+    LIMIT_SOURCE_TEXTS,
     PHASE_LOOKS,
     RECORDING_MODE_TEXTS,
     TRIAL_STYLES,
@@ -23,6 +24,7 @@ from vigil_apps.dashboard.vocabulary import (
     TrialStyle,
     Words,
 )
+from vigil_apps.sites.recording_limits import Limit, LimitSource, limits_of
 from vigil_contracts.cost import CameraCost
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
@@ -162,6 +164,16 @@ class ModelTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownLimit:
+    """How much of the recordings is kept."""
+
+    value: int
+    is_own: bool
+    """Whether it is the camera's own value, which may come from a policy."""
+    source_text: Words
+
+
+@dataclass(frozen=True, slots=True)
 class CameraPage(CameraCard):
     """The page of one camera; `masked_rtsp_url` contains no credentials."""
 
@@ -192,7 +204,8 @@ class CameraPage(CameraCard):
     policies: Mapping[str, str]
     """The CameraPolicy of each value that comes from one, by field: `detection_rules`, `recording_mode`, ..."""
     recording_mode: Words
-    recording_days: int | None
+    recording_days: ShownLimit | None
+    recording_gigabytes: ShownLimit | None
     retention_days: int | None
     kubernetes: ReportedResource | None
     """The state of its resource; None if no cluster runs it."""
@@ -295,6 +308,12 @@ def camera_card(
     )
 
 
+def _shown(limit: Limit | None) -> ShownLimit | None:
+    if limit is None:
+        return None
+    return ShownLimit(limit.value, limit.source == LimitSource.CAMERA, LIMIT_SOURCE_TEXTS.get(limit.source, ""))
+
+
 def camera_page(
     card: CameraCard,
     camera: Camera,
@@ -313,6 +332,7 @@ def camera_page(
     """Return the page: `card` with the stream's properties, the detection settings, and its resource."""
     detection = readable_detection(camera.detection)
     recording = recording_of(camera)
+    limits = limits_of(recording, camera.site)
     stream = health.stream
     common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
     return CameraPage(
@@ -341,7 +361,8 @@ def camera_page(
         resource_deleted_at=resource_deleted_at(camera),
         policies={field.replace(".", "_"): policy for field, policy in policy_sources_of(camera).items()},
         recording_mode=RECORDING_MODE_TEXTS[recording.mode],
-        recording_days=recording.days,
+        recording_days=_shown(limits.days),
+        recording_gigabytes=_shown(limits.gigabytes),
         retention_days=camera.retention_days,
         kubernetes=kubernetes,
         cluster=cluster,

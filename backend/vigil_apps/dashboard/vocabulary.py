@@ -18,6 +18,7 @@ from vigil_apps.second_factor.models import Change
 from vigil_apps.second_factor.notices import text_of
 from vigil_apps.second_factor.requirement import Holder
 from vigil_apps.second_factor.selectors import notices_of
+from vigil_apps.sites.recording_limits import LimitSource
 from vigil_contracts.names import AlertType, CameraPhase
 from vigil_contracts.recording import RecordingMode
 from vigil_contracts.shadow import ShadowState
@@ -41,6 +42,13 @@ RECORDING_MODE_TEXTS: Mapping[RecordingMode, Words] = {
     RecordingMode.MOTION: _("On motion"),
     RecordingMode.ALERTS: _("On alerts"),
 }
+LIMIT_SOURCE_TEXTS: Mapping[LimitSource, Words] = {
+    LimitSource.SITE: _("default of the site"),
+    LimitSource.SERVER: _("default of this server"),
+    LimitSource.SITE_CEILING: _("ceiling of the site"),
+    LimitSource.SERVER_CEILING: _("ceiling of this server"),
+}
+"""Nothing for the camera's own value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,9 @@ def recordings_retain(*, now: datetime, pause: Callable[[float], None] = time.sl
     for camera in Camera.objects.select_related("site").only("recording", "site__recording").order_by("id"):
         limits = limits_of(recording_of(camera), camera.site)
         if limits.days is not None:
-            work.by_age(camera.pk, now - timedelta(days=limits.days))
+            work.by_age(camera.pk, now - timedelta(days=limits.days.value))
         if limits.gigabytes is not None:
-            work.by_space(camera.pk, limits.gigabytes * GIGABYTE)
+            work.by_space(camera.pk, limits.gigabytes.value * GIGABYTE)
     work.of_no_camera()
     work.by_disk()
     oldest = RecordedSpan.objects.order_by("start_ms").values_list("start_ms", flat=True).first()

@@ -1,6 +1,7 @@
 """Recording defaults and ceilings. A camera's own value comes first, then its site's, then the server's."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from django.conf import settings
 from pydantic import ValidationError
@@ -11,12 +12,30 @@ from vigil_contracts.recording import RecordingMode, RecordingSettings, SiteReco
 _LIMITS = ("days", "gigabytes")
 
 
+class LimitSource(StrEnum):
+    """What sets a limit. A ceiling lowers what the camera, its site or the server asks for."""
+
+    CAMERA = "camera"
+    SITE = "site"
+    SERVER = "server"
+    SITE_CEILING = "site_ceiling"
+    SERVER_CEILING = "server_ceiling"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much is kept, in days or gigabytes (10^9 bytes), and why."""
+
+    value: int
+    source: LimitSource
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much of a camera's recordings is kept; None: no limit."""
 
-    days: int | None
-    gigabytes: int | None
+    days: Limit | None
+    gigabytes: Limit | None
 
 
 def site_recording_of(site: Site | None) -> SiteRecording:
@@ -75,11 +94,22 @@ def _problem(name: str, value: int, site: Site | None) -> str | None:
     return f"must be at most {ceiling}, the ceiling of this server (VIGIL_RECORDING_MAX_{name.upper()})"
 
 
-def _limit(name: str, recording: RecordingSettings, site: SiteRecording) -> int | None:
+def _limit(name: str, recording: RecordingSettings, site: SiteRecording) -> Limit | None:
     server = f"VIGIL_RECORDING_{name.upper()}"
-    chosen = getattr(recording, name) or getattr(site, name) or getattr(settings, server)
-    ceiling = getattr(settings, f"VIGIL_RECORDING_MAX_{name.upper()}")
-    return _lowest(chosen, getattr(site, f"max_{name}"), ceiling)
+    ceiling = f"VIGIL_RECORDING_MAX_{name.upper()}"
+    asked = [
+        (getattr(recording, name), LimitSource.CAMERA),
+        (getattr(site, name), LimitSource.SITE),
+        (getattr(settings, server), LimitSource.SERVER),
+    ]
+    ceilings = [
+        (getattr(site, f"max_{name}"), LimitSource.SITE_CEILING),
+        (getattr(settings, ceiling), LimitSource.SERVER_CEILING),
+    ]
+    first = [Limit(value, source) for value, source in asked if value][:1]
+    # Of equal values, the one that was asked for is named.
+    candidates = [*first, *(Limit(value, source) for value, source in ceilings if value is not None)]
+    return min(candidates, key=lambda limit: limit.value, default=None)
 
 
 def _lowest(*values: int | None) -> int | None:

@@ -1,8 +1,10 @@
 """Recording defaults and ceilings of the server and of sites."""
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import pytest
+from django.test import Client
 from tests.unit.backend.conftest import URL, Party
 from tests.unit.backend.test_resources import put
 
@@ -11,7 +13,7 @@ from surveillance.selectors.cameras import recording_of
 from surveillance_backend.environment import Environment
 from vigil_apps.audit.models import AuditEntry
 from vigil_apps.sites.models import Site
-from vigil_apps.sites.recording_limits import Limits, limits_of
+from vigil_apps.sites.recording_limits import limits_of
 
 Settings = Any
 NOTHING = {"mode": None, "days": None, "gigabytes": None, "max_days": None, "max_gigabytes": None}
@@ -25,9 +27,16 @@ def limit_site(party: Party, site: Site, **recording: Any) -> Any:
     return party.client.patch(f"/api/sites/{site.pk}/", {"recording": recording})
 
 
-def in_force(camera_id: int) -> Limits:
+class InForce(NamedTuple):
+    days: int | None
+    gigabytes: int | None
+
+
+def in_force(camera_id: int) -> InForce:
     camera = Camera.objects.select_related("site").get(pk=camera_id)
-    return limits_of(recording_of(camera), camera.site)
+    limits = limits_of(recording_of(camera), camera.site)
+    days, gigabytes = (limit.value if limit is not None else None for limit in (limits.days, limits.gigabytes))
+    return InForce(days, gigabytes)
 
 
 def test_a_site_without_settings_uses_those_of_the_server(anna: Party, site: Site, settings: Settings) -> None:
@@ -35,7 +44,36 @@ def test_a_site_without_settings_uses_those_of_the_server(anna: Party, site: Sit
     settings.VIGIL_RECORDING_MODE, settings.VIGIL_RECORDING_DAYS = "motion", 9
     made = new_camera(anna, site=site.pk).json()
     assert made["recording"]["mode"] == "motion"
-    assert in_force(made["id"]) == Limits(days=9, gigabytes=None)
+    assert in_force(made["id"]) == (9, None)
+
+
+def test_each_limit_says_what_sets_it(anna: Party, site: Site, client: Client, settings: Settings) -> None:
+    """In the API and on the camera's page: its own value, a default or a ceiling, of its site or of the server."""
+    number = new_camera(anna, site=site.pk).json()["id"]
+    client.force_login(anna.user)
+
+    def shown(kind: str) -> tuple[Any, list[str]]:
+        limit = anna.client.get(f"/api/cameras/{number}/").json()["recording_limits"][kind]
+        page = client.get(f"/dashboard/cameras/{number}/").content.decode()
+        sources = re.findall(r'"value-source">([^<]+ of (?:this server|the site))<', page)
+        return limit and (limit["value"], limit["source"]), sources
+
+    settings.VIGIL_RECORDING_DAYS = None
+    assert shown("days") == (None, [])
+    settings.VIGIL_RECORDING_DAYS = 40
+    assert shown("days") == ((40, "server"), ["default of this server"])
+    settings.VIGIL_RECORDING_MAX_DAYS = 30
+    assert shown("days") == ((30, "server_ceiling"), ["ceiling of this server"])
+    limit_site(anna, site, days=20)
+    assert shown("days") == ((20, "site"), ["default of the site"])
+    anna.client.patch(f"/api/cameras/{number}/", {"recording": {"days": 25}})
+    assert shown("days") == ((25, "camera"), [])
+    limit_site(anna, site, days=5, max_days=10)
+    assert shown("days") == ((10, "site_ceiling"), ["ceiling of the site"])
+    anna.client.patch(f"/api/cameras/{number}/", {"recording": {"days": 10}})
+    assert shown("days") == ((10, "camera"), []), "equal to the ceiling"
+    settings.VIGIL_RECORDING_MAX_GIGABYTES = 7
+    assert shown("gigabytes") == ((7, "server_ceiling"), ["ceiling of this server"])
 
 
 def test_defaults_of_the_site_apply_before_those_of_the_server(anna: Party, site: Site, settings: Settings) -> None:
@@ -44,10 +82,10 @@ def test_defaults_of_the_site_apply_before_those_of_the_server(anna: Party, site
     assert answer.json()["recording"] == {**NOTHING, "mode": "continuous", "days": 20, "gigabytes": 500}
     of_site = new_camera(anna, site=site.pk).json()
     assert of_site["recording"] == {**of_site["recording"], "mode": "continuous", "days": None}
-    assert in_force(of_site["id"]) == Limits(20, 500)
+    assert in_force(of_site["id"]) == (20, 500)
     own = new_camera(anna, name="Own", site=site.pk, recording={"days": 3}).json()
     assert own["recording"]["mode"] == "continuous"
-    assert in_force(own["id"]) == Limits(3, 500)
+    assert in_force(own["id"]) == (3, 500)
     chosen = new_camera(anna, name="Off", site=site.pk, recording={"mode": "off"}).json()
     assert chosen["recording"]["mode"] == "off"
     assert new_camera(anna, name="Elsewhere").json()["recording"]["mode"] == "off"
