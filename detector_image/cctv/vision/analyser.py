@@ -57,7 +57,7 @@ class Analyser:
         self._planner = RegionPlanner(model.input_size)
         self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
-        self._attention = Attention(_ask_for_positions(camera.detection))
+        self._attention = Attention(_ask_for_positions(camera.detection), camera.detection.frames_per_second)
         self._pictures: dict[str, ObjectImage] = {}
         """The best image so far of each object that has not been reported yet, by track."""
         self._better_images = BetterImages()
@@ -114,6 +114,7 @@ class Analyser:
             if camera.detection.privacy_masks != former.privacy_masks:
                 self._pictures, self._better_images = {}, BetterImages()  # they may show what is masked now
             self._attention.exact = _ask_for_positions(camera.detection)
+            self._attention.frames_per_second = camera.detection.frames_per_second
             self._attention.renew()
             self.is_calm = False
 
