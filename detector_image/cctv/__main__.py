@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from cctv.common.collector import collector_paused
+
 EXIT_INVALID_SETTING = 2
 
 
@@ -30,12 +32,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def watch(arguments: Sequence[str]) -> int:
     """Run the detector until a signal; return the exit status."""
-    chosen = _parser().parse_args(arguments)
-    # Imported late so that `--help` does not wait for OpenVINO.
-    from cctv import logs
-    from cctv.config import InvalidSettingError, load_settings
-    from cctv.runtime.app import Detector, stop_on_signals
-    from cctv.runtime.prober_app import ProberProgram
+    with collector_paused():
+        chosen = _parser().parse_args(arguments)
+        # Imported late so that `--help` does not wait for them.
+        from cctv import logs
+        from cctv.config import InvalidSettingError, load_settings
+        from cctv.runtime.app import Detector, stop_on_signals
+        from cctv.runtime.prober_app import ProberProgram
 
     try:
         settings = load_settings()
@@ -101,10 +104,11 @@ def serve_model(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("model", nargs="*", help="paths or names; default: VIGIL_MODEL, or yolov8n")
     chosen = parser.parse_args(arguments)
-    from cctv import logs
-    from cctv.detectors.errors import ModelInvalidError
-    from cctv.runtime.app import stop_on_signals
-    from cctv.serving.app import InferenceProgram
+    with collector_paused():
+        from cctv import logs
+        from cctv.detectors.errors import ModelInvalidError
+        from cctv.runtime.app import stop_on_signals
+        from cctv.serving.app import InferenceProgram
 
     try:
         settings = read_settings(InferenceSettings)
