@@ -1,14 +1,21 @@
 """A detector of one camera on a file in a separate process: prints one line of JSON at the end.
 
-Arguments: clip, model, analysed frames per second, seconds of the clip, cameras that share the model.
+Arguments: clip, model, analysed frames per second, seconds of the clip, cameras that share the model. As a detector
+does with a camera's stream, it decodes only keyframes while the scene is still, if the clip has no B-frames.
 """
 
 import json
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
 
 BEGAN = time.time()
 
@@ -19,12 +26,33 @@ def resident_megabytes() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
+def pictures(container: "InputContainer", wants_frames: Callable[[], bool]) -> "Iterator[av.VideoFrame]":
+    """Decode a clip as a detector decodes a camera's stream."""
+    from cctv.streams.sparing import FrameDemand, SparingDecoder
+    from cctv.streams.stillness import StillnessWatch
+
+    stream = container.streams.video[0]
+    stream.codec_context.thread_count = 1
+    sparing = SparingDecoder(FrameDemand(wants_frames), StillnessWatch())
+    for packet in container.demux(stream):
+        if stream.codec_context.has_b_frames:
+            yield from packet.decode()
+            continue
+        due = sparing.due(packet, float((packet.pts or 0) * packet.time_base))
+        decoded = [picture for each in due for picture in each.decode()]
+        yield from decoded[-1:] if len(due) > 1 else decoded
+
+
 def main() -> None:
     """Run the measurement and print the result."""
-    import av
+    from cctv.common.collector import collector_paused
 
-    import cctv.runtime.app  # noqa: F401 - a detector has all of this in memory
+    with collector_paused():
+        import av
+
+        import cctv.runtime.app  # noqa: F401 - a detector has all of this in memory
     from cctv.common.frame import Frame
+    from cctv.common.frame_rate import FrameRateLimit
     from cctv.detectors.loader import load_model
     from cctv.detectors.openvino_runtime import OpenVinoModel
     from cctv.vision.analyser import Analyser
@@ -54,16 +82,14 @@ def main() -> None:
             detection=Detection(frames_per_second=frames_per_second, classes=("person",)),
         )
         analyser = Analyser(camera, Counting())  # type: ignore[arg-type]
-        start, due = datetime.now(UTC), 0.0
+        start, limit = datetime.now(UTC), FrameRateLimit(frames_per_second)
         with av.open(clip) as container:
-            container.streams.video[0].codec_context.thread_count = 1  # as a detector's
-            for sequence, picture in enumerate(container.decode(video=0)):
+            for sequence, picture in enumerate(pictures(container, lambda: not analyser.is_calm)):
                 at = float(picture.time or 0.0)
                 if at >= seconds:
                     break
-                if at < due - 1e-6:
+                if not limit.is_due(at):
                     continue
-                due += 1 / frames_per_second
                 events = analyser.process(Frame.from_av(picture, start + timedelta(seconds=at), at, sequence))
                 with counting:
                     figures["analysed"] += 1
