@@ -135,7 +135,7 @@ class Attention:
         self._looked_seconds = seconds
         self._found_something = untracked > 0  # a track begins with its second detection
         of_interest = [thing for thing in things if thing.kind is not None and _is_near(thing)]
-        if not self.exact and not self._newest_motion.is_new and _is_explained(self._newest_motion, (), of_interest):
+        if not self.exact and self._newest_motion.places and _is_explained(self._newest_motion, (), of_interest):
             self._restless_seconds = float("-inf")  # this motion needs no second inference
         for thing in things:
             anchor = self._anchors.get(thing.name)

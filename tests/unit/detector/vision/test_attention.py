@@ -323,3 +323,15 @@ def test_person_is_detected_within_a_large_box_of_another_class(make_frame, make
         events += [number / 5 for _ in analyser.process(make_frame(number / 5, picture))]
     assert len(events) == 1
     assert events[0] < 3.2
+
+
+def test_inference_continues_after_motion_in_which_nothing_was_found(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
+    """A person comes and stands still, but the model misses them at first."""
+    model = scripted_model(lambda _: [])
+    analyser, times = Analyser(make_camera(frames_per_second=10.0), model), []
+    for number in range(70):
+        picture = np.repeat(scene(*([HERE] if number >= 50 else []), noise=number)[:, :, None], 3, axis=2)
+        asked = model.asked
+        analyser.process(make_frame(number / 10, picture))
+        times += [number / 10] if model.asked > asked else []
+    assert [seconds for seconds in times if seconds >= 5][:4] == [5.0, 5.1, 5.2, 5.3]
