@@ -37,7 +37,7 @@ UNMOVED_SECONDS = 30.0
 """Objects in a calm scene have not left their place for this long: parked vehicles, not a person who rests."""
 LOOKS_UNTIL_DULL, LOOKS_UNTIL_IRRELEVANT = 15, 5
 """After this many inferences without confirmation, an object at rest is treated as known. The second number is for an
-object that none of them took for a class that the camera detects."""
+object that none of them took for a class that the camera detects, beside near objects of such a class."""
 ROOM, ROOM_TO_WALK = 0.25, 0.75
 """Motion belongs to a known object within its box, enlarged by this fraction of its size on each side. The second
 number is for moving near objects: at five frames per second a pedestrian moves by half of their width per frame."""
@@ -152,7 +152,7 @@ class Attention:
         self._anchors = {track: anchor for track, anchor in self._anchors.items() if track in alive}
 
     def _is_settled(self, thing: TrackedObject, known: set[str], seconds: float) -> bool:
-        is_ignored = _is_irrelevant(thing) and self._spares and (self._shows_something or _is_near(thing))
+        is_ignored = _is_irrelevant(thing) and self._shows_something and self._spares
         is_done = thing.name in known or thing.looks >= LOOKS_UNTIL_DULL or is_ignored
         return is_done and self._rest_seconds(thing, seconds) >= STEADY_SECONDS
 

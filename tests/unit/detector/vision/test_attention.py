@@ -209,11 +209,12 @@ def test_exact_rule_keeps_the_interval_short(fidgeting_looks) -> None:  # type: 
 
 def test_object_that_the_camera_does_not_detect_is_soon_left_alone(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
     """A dog on a camera for people: a bench or a parked car must not keep the model busy, nor all frames decoded."""
-    model = scripted_model(lambda _: [("dog", 0.9, HERE)])
+    there = (0.6, 0.3, 0.8, 0.8)
+    model = scripted_model(lambda _: [("person", 0.9, HERE), ("dog", 0.9, there)])
     analyser = Analyser(make_camera(frames_per_second=5.0, classes=("person",)), model)
     asked = {}
     for number in range(36 * 5):
-        picture = np.repeat(scene(HERE, noise=number)[:, :, None], 3, axis=2)
+        picture = np.repeat(scene(HERE, there, noise=number)[:, :, None], 3, axis=2)
         analyser.process(make_frame(number / 5, picture))
         asked[number / 5] = model.asked
     assert asked[9.0] <= 8
