@@ -77,7 +77,10 @@ def _scene(
         # What began in the last seconds is stored a moment later.
         time.sleep(10)
         found = {FRIGATE: theirs.people_between(began, ended), VIGIL: _people_between(ours, began, ended)}
-    return Scene(title, window_seconds, cameras, windows, found, visits * count * cameras)
+        scene = Scene(title, window_seconds, cameras, windows, found, visits * count * cameras)
+        if problem := scene.problem():
+            sys.exit(f"bench: peers: {problem}\n{theirs.process.log_tail()}")
+    return scene
 
 
 def _window(theirs: Frigate, ours: Run, seconds: float) -> Window:

@@ -8,6 +8,8 @@ from tests.bench.report import Measurement
 
 FRIGATE, VIGIL, DETECTOR, BACKEND = "Frigate", "Vigil", "Vigil's detector", "Vigil's backend"
 MEMORY_RATIO_GOAL = 0.3
+LEAST_SHARE_FOUND = 0.8
+"""Below this share of the people, a product did not do the work that is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class Scene:
     def memory_ratio(self, name: str) -> float:
         """Return the memory of `name` relative to Frigate's: the median of the windows' ratios."""
         return self._median(lambda window: window.megabytes[name] / window.megabytes[FRIGATE])
+
+    def problem(self) -> str:
+        """Return why the figures compare nothing, or an empty text: a product that finds nobody saves its work."""
+        missed = [name for name in (FRIGATE, VIGIL) if self.found[name] < LEAST_SHARE_FOUND * self.people]
+        return ", ".join(
+            f"{self.title}: {name} found {self.found[name]} of {self.people} people" for name in missed
+        ) + ("; the ratios would compare nothing" if missed else "")
 
     def measurements(self, times_less_cpu_goal: float) -> list[Measurement]:
         """Return the rows of the report."""

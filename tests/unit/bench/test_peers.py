@@ -46,6 +46,14 @@ def test_rows_say_whether_the_goals_are_met() -> None:
     assert slow["people: memory, to Frigate's"] is False
 
 
+def test_a_product_that_finds_nobody_is_not_compared() -> None:
+    assert _scene(_window(20, 2)).problem() == ""
+    assert _scene(_window(20, 2), found=5).problem() == ""
+    assert _scene(_window(20, 2), found=0).problem() == (
+        "people: Vigil found 0 of 6 people; the ratios would compare nothing"
+    )
+
+
 def test_cpu_time_is_read_whatever_the_name_of_the_program() -> None:
     stat = "7 (a (b) 9) S 1 7 7 0 -1 4194304 100 0 0 0 11 12 13 14 20 0 1 0 5 6 7"
     assert cpu_ticks(stat) == 11 + 12 + 13 + 14
