@@ -28,6 +28,10 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     ),
     "CKV_K8S_11": ("A CPU limit makes frames late while the node idles; requests share it fairly.", {EVERYTHING}),
     "CKV_K8S_15": ("Tags are versions and never change; Always would fail without a registry.", {EVERYTHING}),
+    "CKV_K8S_21": (
+        "Events of a DetectorClass, which has no namespace, must be in `default`: the API server wants it.",
+        {"Role.vigil-operator-events", "RoleBinding.vigil-operator-events"},
+    ),
     "CKV_K8S_35": (
         "Keys and addresses with passwords are Django's settings, which come from the environment. A detector's own"
         " secrets are files; what its class adds under `env` is the choice of the class's author.",

@@ -297,8 +297,10 @@ def test_motion_is_found_in_a_drawn_area(visit: Visit, yard: Yard) -> None:
 
 PRESSED = """() => {
     const video = document.querySelector("[data-screen] video");
-    window.painted = new Promise((resolve) => {
+    window.painted = new Promise((resolve, reject) => {
         const measure = () => {
+            const late = () => reject(new Error(`no frame: seeking ${video.seeking}, state ${video.readyState}`));
+            setTimeout(late, 30000);
             const began = performance.now();
             video.requestVideoFrameCallback(() => resolve(performance.now() - began));
         };

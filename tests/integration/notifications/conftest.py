@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 def reachable(settings: Any, tmp_path: Path) -> Any:
     """Allows loopback as an administrator could; images are in the test's directory."""
     settings.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ip_network("127.0.0.0/8"),))
-    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "media"}}
+    storage = {"BACKEND": "surveillance.storages.DirectoryStorage", "OPTIONS": {"location": tmp_path / "media"}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
     return settings
 

@@ -129,8 +129,9 @@ def test_a_failing_encoder_does_not_disturb_the_frames(
     clip = make_clip(tmp_path / "in.mp4", seconds=3, options={"threads": "1"})
     with gst_rtsp_server(clip) as server:
         camera = Camera(server.url, tmp_path / "spool")
+        camera.source._sparing = None
         camera.read()
-    assert len(camera.frames) > 2
+    assert len(camera.frames) >= 25, "every frame of three seconds"
     assert_masked(camera.frames)
     assert (camera.clips, camera.recorded()) == ([], [])
     assert "masked video could not be encoded (ValueError)" in caplog.text
