@@ -255,9 +255,15 @@ def exclusive(data: DataDirectory) -> Iterator[None]:
 @contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
     stop = threading.Event()
+    is_asked = False
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        # A second signal can come while the first one is in `set`, whose lock this thread then waits for in vain:
+        # Ctrl-C pressed twice, or `timeout`, which signals the process and its group.
+        nonlocal is_asked
+        if not is_asked:
+            is_asked = True
+            stop.set()
 
     former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

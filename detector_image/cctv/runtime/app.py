@@ -269,8 +269,14 @@ class Stoppable(Protocol):
 def stop_on_signals(program: Stoppable) -> Iterator[None]:
     """Stop the program on SIGTERM and SIGINT."""
 
+    is_asked = False
+
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        program.stop()
+        # A second signal can come while the first one holds a lock in `stop`: this thread would wait for itself.
+        nonlocal is_asked
+        if not is_asked:
+            is_asked = True
+            program.stop()
 
     former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
