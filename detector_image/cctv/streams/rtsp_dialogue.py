@@ -60,6 +60,7 @@ class Dialogue:
         self._camera_prefix = "rtsp://" + urlsplit(bare).netloc
         self._local_prefix = f"rtsp://{local_netloc}"
         self._token = token
+        self._is_client_known = False
         self._peer_address = peer_address
         self._challenge: Challenge | None = None
         self._nonce_count = 0
@@ -85,8 +86,12 @@ class Dialogue:
 
     def request(self, message: Message) -> Replies:
         """Return the messages that a request of libav causes. Raises `PermissionError` for a foreign client."""
+        if message.status and self._is_client_known:
+            # libav's time-out struck within a packet: it reads on amid video, and answers what looks like a request.
+            return Replies()
         if message.get("User-Agent") != self._token:
             raise PermissionError("not the expected client")
+        self._is_client_known = True
         cseq = message.get("CSeq")
         if message.method == "TEARDOWN":  # `teardown` sends it when the gate closes
             return Replies(to_client=_ok(cseq).encode())

@@ -234,6 +234,17 @@ def test_only_our_own_libav_is_served() -> None:
         started().request(Message("OPTIONS rtsp://x/ RTSP/1.0", [("CSeq", "1"), ("User-Agent", "other")]))
 
 
+def test_answers_of_our_own_libav_are_dropped() -> None:
+    """A time-out within a packet makes libav read video as text, and refuse what it takes for a request."""
+    dialogue = started()
+    refusal = Message("RTSP/1.0 501 Not Implemented", [])
+    with pytest.raises(PermissionError):
+        dialogue.request(refusal)
+    Libav(dialogue).asks("OPTIONS")
+
+    assert dialogue.request(refusal) == Replies()
+
+
 def test_responses_without_cseq_match_the_oldest_request() -> None:
     dialogue = started()
     libav = Libav(dialogue)
