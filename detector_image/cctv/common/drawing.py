@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from cctv.common.caption_glyphs import text_mask
 from cctv.common.frame import Image
 from vigil_contracts.detection import Detection
 from vigil_contracts.geometry import Box
@@ -14,6 +15,8 @@ BOX_COLOUR_BGR = (251, 81, 163)
 """A violet that hardly occurs in camera frames."""
 PLACE_COLOUR_BGR = (0, 200, 255)
 CAPTION_PADDING = 4
+CAPTION_SCALE = 0.22
+"""Font scale for each pixel of the boxes' thickness."""
 
 
 def draw_boxes(canvas: Image, boxes: list[Box], captions: list[str]) -> Image:
@@ -57,12 +60,13 @@ def _pixel(point: Point, canvas: Image) -> Pixel:
 
 def _draw_caption(canvas: Image, caption: str, corner: Pixel, thickness: int, colour: tuple[int, int, int]) -> None:
     """Draw text on a background of `colour`: above `corner` (x, y), or below it if there is no space."""
-    scale = 0.22 * thickness
-    (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    wide, high = wide + 2 * CAPTION_PADDING, high + below + 2 * CAPTION_PADDING
-    left = max(0, min(corner[0], canvas.shape[1] - wide))
-    top = corner[1] - high if corner[1] >= high else corner[1]
-    cv2.rectangle(canvas, (left, top), (left + wide, top + high), colour, cv2.FILLED)
+    coverage = text_mask(caption, CAPTION_SCALE * thickness)
+    coverage = np.pad(coverage, CAPTION_PADDING)[: canvas.shape[0], : canvas.shape[1], np.newaxis]
+    high, wide = coverage.shape[:2]
+    left = min(max(0, corner[0]), canvas.shape[1] - wide)
+    top = corner[1] - high if corner[1] >= high else min(max(0, corner[1]), canvas.shape[0] - high)
     words = (255, 255, 255) if colour == BOX_COLOUR_BGR else (0, 0, 0)
-    words_at = (left + CAPTION_PADDING, top + high - below - CAPTION_PADDING)
-    cv2.putText(canvas, caption, words_at, cv2.FONT_HERSHEY_SIMPLEX, scale, words, 1, cv2.LINE_AA)
+    shares = coverage / 255.0
+    canvas[top : top + high, left : left + wide] = np.round(
+        np.array(colour) * (1 - shares) + np.array(words) * shares
+    )
