@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
-from surveillance.services.detector_tasks import tasks_expire
+from surveillance.services.detector_tasks import tasks_delete_old, tasks_expire
 from surveillance.services.housekeeping import housekeeping_turn
 from surveillance.services.offline import offline_alerts_update
 
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 5.0
 HOUSEKEEPING_PERIOD_SECONDS = 60.0
+SELDOM_SECONDS = 60.0
 SETTLING_SECONDS = 45.0
 """After a start or a database failure, detectors have this long to report before they count as silent."""
 
@@ -63,12 +64,31 @@ class Background(threading.Thread):
         self._stopping.set()
 
 
+class Seldom:
+    """Calls `work` at most once in `seconds`: for what a frequent turn need not do each time."""
+
+    def __init__(
+        self, work: Callable[[], object], seconds: float = SELDOM_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._work, self._seconds, self._clock = work, seconds, clock
+        self._done_at = float("-inf")
+
+    def __call__(self) -> None:
+        """Call `work` if it is due. It stays due if it fails."""
+        now = self._clock()
+        if now - self._done_at >= self._seconds:
+            self._work()
+            self._done_at = now
+
+
 def start() -> list[Background]:
     """Start this process's threads. Housekeeping has its own thread, since a sweep may take minutes."""
+    delete_old_tasks = Seldom(lambda: tasks_delete_old(now=timezone.now()))
 
     def quick() -> None:
         offline_alerts_update(now=timezone.now())
         tasks_expire(now=timezone.now())
+        delete_old_tasks()
 
     threads = [Background(quick)]
     if settings.VIGIL_HOUSEKEEPING:

@@ -172,7 +172,7 @@ def task_complete(*, task: DetectorTask, token: str, result: TaskResult, snapsho
 
 
 def tasks_expire(*, now: datetime, task: DetectorTask | None = None) -> None:
-    """End tasks that were not claimed or finished in time, with a message, and delete old ones."""
+    """End tasks that were not claimed or finished in time, with a message."""
     candidates = DetectorTask.objects.all() if task is None else DetectorTask.objects.filter(pk=task.pk)
     unclaimed = Q(state=TaskState.PENDING, created_at__lt=now - timedelta(seconds=UNCLAIMED_SECONDS))
     unfinished = Q(state=TaskState.RUNNING, claimed_at__lt=now - timedelta(seconds=UNFINISHED_SECONDS))
@@ -185,9 +185,12 @@ def tasks_expire(*, now: datetime, task: DetectorTask | None = None) -> None:
             candidates.filter(condition, kind=kind.value).update(
                 state=TaskState.DONE, result=failed.model_dump(mode="json"), rtsp_url=""
             )
-    if task is None:
-        DetectorTask.objects.filter(created_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
-        Notice.objects.filter(expires_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
+
+
+def tasks_delete_old(*, now: datetime) -> None:
+    """Delete tasks and notices that nobody asks for any more."""
+    DetectorTask.objects.filter(created_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
+    Notice.objects.filter(expires_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
 
 
 def stream_of(task: DetectorTask) -> str:

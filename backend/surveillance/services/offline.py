@@ -25,12 +25,14 @@ def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
     already = set(opened.values_list("camera_id", flat=True))
     made = 0
     without_pictures: set[int] = set()
-    for camera in _undecided_cameras(opened, now):
+    for camera in _undecided_cameras(opened if already else Alert.objects.none(), now):
         if health_of(camera=camera, now=now).phase != CameraPhase.STREAMING:
             without_pictures.add(camera.pk)
         since = offline_since(_watch(camera), now=now)
         if since is not None and camera.pk not in already:
             made += _make(camera, since)
+    if not already:
+        return made, 0
     ids = list(opened.exclude(camera_id__in=without_pictures).values_list("pk", flat=True))
     return made, alerts_resolve(alerts=opened, ids=ids, user=None, now=now) if ids else 0
 

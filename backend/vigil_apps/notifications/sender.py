@@ -8,9 +8,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections
+from django.utils import timezone
 
+from surveillance.background import Seldom
 from vigil_apps.notifications import dispatch
-from vigil_apps.notifications.services.delivery import message_deliver
+from vigil_apps.notifications.services.delivery import message_deliver, messages_delete_old
 from vigil_apps.notifications.turn import turn
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class Sender(threading.Thread):
         self._stopping = False
         self._lock = threading.Lock()
         self._in_flight: set[UUID] = set()
+        self._delete_old = Seldom(lambda: messages_delete_old(now=timezone.now()))
         self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="notification")
 
     def run(self) -> None:
@@ -43,6 +46,7 @@ class Sender(threading.Thread):
         try:
             close_old_connections()
             turn(self._submit)
+            self._delete_old()
         except Exception as error:  # noqa: BLE001 the thread must survive every error
             logger.warning("could not send notifications: %s; retrying", type(error).__name__)
         finally:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from vigil_apps.notifications.queue import SWEEP_SECONDS, app
 from vigil_apps.notifications.selectors import due_messages
-from vigil_apps.notifications.services.delivery import message_deliver
+from vigil_apps.notifications.services.delivery import message_deliver, messages_delete_old
 from vigil_apps.notifications.services.planning import messages_plan
 from vigil_apps.notifications.turn import AT_ONCE, turn
 
@@ -34,3 +34,4 @@ def sweep() -> None:
     """Process everything that was not announced, is due again, or was left by a dead worker."""
     close_old_connections()
     turn(lambda message_id: send.delay(str(message_id)))
+    messages_delete_old(now=timezone.now())

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from vigil_apps.notifications import metrics
 from vigil_apps.notifications.selectors import due_messages, outbox_pending
-from vigil_apps.notifications.services.delivery import messages_delete_old
 from vigil_apps.notifications.services.outages import outages_end
 from vigil_apps.notifications.services.planning import messages_plan
 
@@ -17,13 +16,15 @@ AT_ONCE = 200
 
 def turn(submit: Callable[[UUID], object]) -> int:
     """Run once; `submit` schedules the delivery of a message. Also finds messages that were not announced or
-    were left by a dead process, and deletes old ones."""
+    were left by a dead process."""
     now = timezone.now()
     outages_end(now=now)
-    messages_plan(now=now)
-    due = due_messages(now=now, limit=AT_ONCE)
-    for message_id in due:
-        submit(message_id)
-    messages_delete_old(now=now)
-    metrics.PENDING.set(outbox_pending())
+    due: list[UUID] = []
+    if waiting := outbox_pending():
+        messages_plan(now=now)
+        due = due_messages(now=now, limit=AT_ONCE)
+        for message_id in due:
+            submit(message_id)
+        waiting = outbox_pending()
+    metrics.PENDING.set(waiting)
     return len(due)

@@ -12,8 +12,8 @@ from tests.unit.backend.conftest import Party, picture
 
 from surveillance.event_streams.detector_tasks import can_receive, current_tasks
 from surveillance.event_streams.handoff import HEADER
-from surveillance.models import Camera, DetectorTask, Notice
-from surveillance.services.detector_tasks import NO_DETECTOR_CONNECTED, tasks_expire
+from surveillance.models import Camera, DetectorTask, Notice, TaskState
+from surveillance.services.detector_tasks import NO_DETECTOR_CONNECTED, tasks_delete_old, tasks_expire
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.audit.models import AuditEntry
 from vigil_contracts.detector_tasks import TaskKind
@@ -116,8 +116,15 @@ def test_unclaimed_tasks_expire_and_old_ones_are_deleted(anna: Party) -> None:
         NO_DETECTOR_CONNECTED,
     )
     assert DetectorTask.objects.get().rtsp_url == ""
-    tasks_expire(now=timezone.now() + timedelta(hours=1))
+    tasks_delete_old(now=timezone.now() + timedelta(hours=1))
     assert not DetectorTask.objects.exists()
+
+
+def test_idle_check_of_tasks_is_one_query(anna: Party, django_assert_num_queries: Any) -> None:
+    anna.client.post("/api/probes/", STREAM)
+    with django_assert_num_queries(1):
+        tasks_expire(now=timezone.now())
+    assert DetectorTask.objects.get().state == TaskState.PENDING
 
 
 def test_probes_are_rate_limited(anna: Party, settings: Settings) -> None:

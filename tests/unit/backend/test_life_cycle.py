@@ -1,5 +1,6 @@
 """Life cycle of an alert: acknowledge, resolve, comment, false positive; and offline cameras."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db.models.signals import post_init
 from django.test import Client
 from tests.unit.backend.conftest import Party, send
 
-from surveillance.background import SETTLING_SECONDS, Background
+from surveillance.background import SETTLING_SECONDS, Background, Seldom
 from surveillance.core.offline import STARTING_MAY_TAKE, Watch, event_id, offline_since
 from surveillance.models import Alert, AlertComment, Camera, CameraHealth
 from surveillance.services.offline import offline_alerts_update
@@ -211,7 +212,7 @@ def test_healthy_cameras_are_not_loaded(camera: Camera, django_assert_max_num_qu
 
     post_init.connect(note, sender=Camera)
     try:
-        with django_assert_max_num_queries(3):
+        with django_assert_max_num_queries(2):
             assert offline_alerts_update(now=NOW - timedelta(seconds=40)) == (0, 0)
         assert read == []
         assert offline_alerts_update(now=NOW + SECOND) == (1, 0)
@@ -242,3 +243,18 @@ def test_backend_downtime_does_not_count_as_silence(db: None) -> None:
     clock[0] += SETTLING_SECONDS
     background.turn()
     assert turns == [2]
+
+
+def test_seldom_work_waits_and_is_due_again_after_a_failure() -> None:
+    clock, done = [0.0], list[float]()
+
+    def work() -> None:
+        if clock[0] == 60.0:
+            raise OSError("full")
+        done.append(clock[0])
+
+    seldom = Seldom(work, 60.0, clock=lambda: clock[0])
+    for clock[0] in (0.0, 59.0, 60.0, 65.0, 124.0, 125.0):
+        with pytest.raises(OSError, match="full") if clock[0] == 60.0 else nullcontext():
+            seldom()
+    assert done == [0.0, 65.0, 125.0]

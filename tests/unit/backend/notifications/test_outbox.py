@@ -17,7 +17,7 @@ from tests.unit.backend.notifications.conftest import subscribe
 
 from surveillance.models import Alert, Camera
 from surveillance.services.offline import _make
-from vigil_apps.notifications import dispatch, turn
+from vigil_apps.notifications import dispatch, sender, turn
 from vigil_apps.notifications.channels import CHANNELS, DeliveryError
 from vigil_apps.notifications.core.message import Content
 from vigil_apps.notifications.core.names import ChannelName, MessageState
@@ -367,3 +367,21 @@ def test_target_secret_never_leaks(
     assert "hooks.example" in "".join(texts)
     for text in texts:
         assert mark not in text.replace(mark * 40, ""), text[:2000]
+
+
+def test_idle_turn_is_three_queries(anna: Party, django_assert_num_queries: Any) -> None:
+    subscribe(anna)
+    with django_assert_num_queries(3):
+        assert turn.turn(lambda _: None) == 0
+
+
+def test_embedded_sender_deletes_old_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    deleted = []
+    monkeypatch.setattr(sender, "close_old_connections", lambda: None)
+    monkeypatch.setattr(sender, "turn", lambda _: 0)
+    monkeypatch.setattr(sender, "messages_delete_old", lambda now: deleted.append(now))
+    thread = sender.Sender(lambda _: None)
+    for _ in range(3):
+        thread.turn()
+    thread.stop()
+    assert len(deleted) == 1
