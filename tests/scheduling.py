@@ -1,7 +1,7 @@
 """The order in which pytest-xdist's workers run the parts of the suite.
 
 A part is a folder of tests. Most parts compute: two of them use two cores. Some mostly wait, for a cluster or for a
-stream: workers beyond the number of cores run these beside the others, once the parts in real time are over.
+stream: workers beyond the number of cores run these beside the others, once the clips of `UNDISTURBED` are over.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_FIRST = (
     "integration/detector/delivery",
 )
 """So that the workers end at about the same time. The parts in real time come early, one beside the backend's tests
-and not beside each other, since further workers wait for them."""
+and not beside each other."""
 
 WAITING = frozenset(
     {
@@ -52,11 +52,17 @@ CLUSTER_GROUP = "cluster"
 They run in the worker of the parts that wait, which has started a control plane: that takes 13 s of CPU.
 """
 
-REAL_TIME = frozenset({"e2e", "integration/home_assistant"})
-"""Parts that play clips to detectors in real time: a detector without CPU time misses people.
+UNDISTURBED = "e2e"
+"""Plays minutes of clips to several detectors in real time. Without enough CPU time, a detector misses people.
 
-Until they are over, workers beyond the number of cores wait.
+Until it is over, workers beyond the number of cores wait.
 """
+
+REAL_TIME = frozenset({UNDISTURBED, "integration/home_assistant"})
+"""Parts in which detectors have to be as fast as their streams."""
+
+IN_MILLISECONDS = frozenset({"integration/dashboard"})
+"""Parts that compute and compare the time of single requests with a bound."""
 
 REAL_TIME_NICENESS = -10
 """Nearly all of the CPU time that they ask for, where root runs the suite."""
@@ -74,7 +80,7 @@ def niceness(group: str) -> int:
     """Return the niceness of a group's tests: what has deadlines in real time goes before what only computes."""
     if is_real_time(group):
         return REAL_TIME_NICENESS
-    return 0 if waits(group) else COMPUTING_NICENESS
+    return 0 if waits(group) or group in IN_MILLISECONDS else COMPUTING_NICENESS
 
 
 def is_real_time(group: str) -> bool:
@@ -101,14 +107,14 @@ class WaitingPartsScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdis
     """Give the first workers the parts that compute, and those beyond the number of cores the parts that wait."""
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        """Also give a worker something to do that has waited for the end of the parts in real time."""
+        """Also give a worker something to do that has waited for the end of `UNDISTURBED`."""
         super().mark_test_complete(node, item_index, duration)
         for idle in [other for other, work in self.assigned_work.items() if not self._pending_of(work)]:
             self._reschedule(idle)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         only_waiting = self._only_waits(node)
-        if only_waiting and self._is_anything_in_real_time():
+        if only_waiting and self._is_undisturbed_part_left():
             return
         group = next_group(list(self.workqueue), only_waiting=only_waiting)
         if group is None:
@@ -122,11 +128,11 @@ class WaitingPartsScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdis
         active = [other for other in self.nodes if not other.shutting_down]
         return node in sorted(active, key=_number)[COMPUTING_WORKERS:]
 
-    def _is_anything_in_real_time(self) -> bool:
+    def _is_undisturbed_part_left(self) -> bool:
         running = [
             group for work in self.assigned_work.values() for group, tests in work.items() if not all(tests.values())
         ]
-        return any(is_real_time(group) for group in [*self.workqueue, *running])
+        return UNDISTURBED in {*self.workqueue, *running}
 
 
 def _number(node: WorkerController) -> int:

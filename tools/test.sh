@@ -54,10 +54,9 @@ prepared() {
   return "$status"
 }
 step "preparation of the integration tests, begun with the first step" prepared
-# A third worker would run only what mostly waits (tests/scheduling.py). It saved one minute of 27, but a test of the
-# browser then waited for a frame that never came.
+# The third worker runs only what mostly waits (tests/scheduling.py).
 step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
-  --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+  --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 if [ "${VIGIL_E2E:-}" != 1 ]; then
   printf '\n== left out, for its 15 minutes: the images, Compose and the chart on a real cluster; make e2e, or VIGIL_E2E=1 make test\n'
 fi

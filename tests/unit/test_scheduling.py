@@ -11,9 +11,11 @@ import pytest
 from tests.scheduling import (
     COMPUTING_NICENESS,
     COMPUTING_WORKERS,
+    IN_MILLISECONDS,
     LONGEST_FIRST,
     REAL_TIME,
     REAL_TIME_NICENESS,
+    UNDISTURBED,
     WAITING,
     WaitingPartsScheduling,
     next_group,
@@ -45,7 +47,7 @@ def test_group_that_a_worker_takes_next(queue: list[str], only_waiting: bool, gr
     assert next_group(queue, only_waiting=only_waiting) == group
 
 
-@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING, *REAL_TIME}))
+@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING, *REAL_TIME, *IN_MILLISECONDS}))
 def test_each_named_part_is_a_folder_with_tests(part: str) -> None:
     assert list((TESTS / part).glob("test_*.py"))
 
@@ -58,10 +60,11 @@ def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
 @pytest.mark.parametrize(
     ("group", "expected"),
     [
-        ("e2e", REAL_TIME_NICENESS),
+        (UNDISTURBED, REAL_TIME_NICENESS),
         ("some_integration/home_assistant", REAL_TIME_NICENESS),
         (WAITS, 0),
         (SHARES_THE_CLUSTER, 0),
+        ("integration/dashboard", 0),
         (COMPUTES, COMPUTING_NICENESS),
     ],
 )
@@ -84,8 +87,8 @@ class Worker:
         self.shutting_down = True
 
 
-def test_further_worker_begins_after_the_parts_in_real_time() -> None:
-    groups = (WAITS, "e2e", COMPUTES, ALSO_COMPUTES, "integration/dashboard")
+def test_further_worker_begins_after_the_long_clips() -> None:
+    groups = (WAITS, UNDISTURBED, COMPUTES, ALSO_COMPUTES, "integration/home_assistant")
     ids = [f"tests/a.py::test_{number}@{group}" for group in groups for number in range(4)]
     config = SimpleNamespace(getvalue=lambda _name: ["popen"] * 3, option=SimpleNamespace(loadscopereorder=False))
     scheduling = WaitingPartsScheduling(cast("pytest.Config", config), Producer("test", enabled=False))

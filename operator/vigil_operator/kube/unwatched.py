@@ -31,13 +31,11 @@ class UnwatchedCameras:
         *,
         kube: KubeClient,
         namespaces: Sequence[str],
-        interval_seconds: float = INTERVAL_SECONDS,
         clock: Clock = utc_now,
     ) -> None:
         self._kube = kube
         # The API server filters, so that the answer is normally empty.
         self._fields = ",".join(f"metadata.namespace!={namespace}" for namespace in namespaces)
-        self._interval_seconds = interval_seconds
         self._clock = clock
         self._complaint = ""
         self.watched_elsewhere: tuple[Camera, ...] = ()
@@ -47,7 +45,7 @@ class UnwatchedCameras:
         """Report forever."""
         while True:
             await self.report_once()
-            await asyncio.sleep(self._interval_seconds)
+            await asyncio.sleep(INTERVAL_SECONDS)
 
     async def report_once(self) -> None:
         """Write the status of cameras that have none. A failure is logged once and retried."""

@@ -15,6 +15,10 @@ from tests.integration.services.backend import BackendServer
 
 pytestmark = pytest.mark.timeout(300)
 
+MODULE = "tests.integration.operator.impatient_operator"
+COUNTED_EVERY_SECONDS = 2.0
+TIMES = {"VIGIL_TEST_COUNTED_EVERY_SECONDS": str(COUNTED_EVERY_SECONDS)}
+
 
 @pytest.fixture
 def second(
@@ -26,7 +30,17 @@ def second(
         vigil_cluster.create_namespace(name)
     install_rights(vigil_cluster, system, other)
     reaper = Reaper()
-    made = Operator(vigil_cluster, system, other, backend.url, operator_token, reaper, identity="operator-2")
+    made = Operator(
+        vigil_cluster,
+        system,
+        other,
+        backend.url,
+        operator_token,
+        reaper,
+        identity="operator-2",
+        environment=TIMES,
+        module=MODULE,
+    )
     yield made
     made.process.kill()
     reaper.close()
@@ -39,7 +53,7 @@ def test_class_counts_the_cameras_of_both(
     vigil_cluster: ControlPlane, namespace: str, make_operator: Callable[..., Operator], second: Operator
 ) -> None:
     name = f"{namespace}-shared"
-    first = make_operator()
+    first = make_operator(module=MODULE, **TIMES)
     first.start()
     second.start()
     try:
@@ -52,13 +66,13 @@ def test_class_counts_the_cameras_of_both(
             ]
         )
         eventually(lambda: cameras(vigil_cluster, name) == [3], timeout_seconds=90)
-        # Each has listed the other's cameras after this, and neither replaces the number.
-        deadline = time.monotonic() + 35
+        # Each has listed the other's cameras and counted after this, and neither replaces the number.
+        deadline = time.monotonic() + 3 * COUNTED_EVERY_SECONDS
         while time.monotonic() < deadline:
             assert cameras(vigil_cluster, name) == [3]
-            time.sleep(1)
+            time.sleep(0.5)
         mark = vigil_cluster.audit_mark()
-        time.sleep(6)
+        time.sleep(2 * COUNTED_EVERY_SECONDS)
         written = [each.resource for operator in (first, second) for each in operator.writes(mark)]
         assert "detectorclasses" not in written
     finally:
