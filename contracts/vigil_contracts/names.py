@@ -74,6 +74,8 @@ class Reason(StrEnum):
     STREAM_UNSUPPORTED = "StreamUnsupported"
     STREAM_FORBIDDEN = "StreamForbidden"
     EVENTS_UNAVAILABLE = "EventsUnavailable"
+    RECORDING_UNAVAILABLE = "RecordingUnavailable"
+    AUDIO_UNAVAILABLE = "AudioUnavailable"
     MODEL_INVALID = "ModelInvalid"
     MODEL_UNAVAILABLE = "ModelUnavailable"
     DEVICE_UNAVAILABLE = "DeviceUnavailable"
@@ -105,6 +107,9 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.STREAM_UNSUPPORTED: "The stream cannot be decoded. Set the camera to H.264, H.265 or MJPEG.",
     Reason.STREAM_FORBIDDEN: "The stream's address is outside the allowed networks. An administrator can allow it.",
     Reason.EVENTS_UNAVAILABLE: "The camera's own events (ONVIF) cannot be received. Check its ONVIF port and user.",
+    Reason.RECORDING_UNAVAILABLE: "The camera is analysed, but its video is not stored.",
+    Reason.AUDIO_UNAVAILABLE: "The camera is analysed, but its video has no audio. Turn on audio in the camera, or do"
+    " not record it.",
     Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
     Reason.MODEL_UNAVAILABLE: "The inference server is unreachable; this camera is not being analysed. Check"
     " that the server is running.",

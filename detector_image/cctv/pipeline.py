@@ -166,6 +166,7 @@ class CameraPipeline:
         """Check the threads; the watchdog calls this about once a second."""
         self._reader.check()
         self._health.set_analysis_problem(self.analysis_problem)
+        self._health.set_storing_problems(self._segments.problem or self._recorder.problem, self._audio_problem())
         inference = self._health.inference()
         if inference != self._shown:
             self._shown = inference
@@ -176,6 +177,12 @@ class CameraPipeline:
             self._segments.decide()
         except OSError as error:
             self._segments.report(error)
+
+    def _audio_problem(self) -> str:
+        """Return why stored video has no audio although the settings ask for it; empty if it has, or they do not."""
+        if not self.camera.detection.record_audio:
+            return ""
+        return self._segments.audio.problem or self._recorder.audio.problem
 
     def heartbeat(self) -> Heartbeat:
         """Return the camera's current heartbeat."""

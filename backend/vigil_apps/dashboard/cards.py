@@ -15,6 +15,7 @@ from vigil_apps.dashboard.reasons import in_own_words
 from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
     LIMIT_SOURCE_TEXTS,
+    LIMITED_RANK,
     PHASE_LOOKS,
     RECORDING_MODE_TEXTS,
     TRIAL_STYLES,
@@ -93,6 +94,8 @@ class Standing:
     tone: Tone
     trouble_rank: int
     is_trouble: bool
+    is_limited: bool
+    """Whether it streams and is analysed, but its video is not stored as its settings ask for: `message` says why."""
     message: str
     wake_time: datetime | None
     """When a camera that is asleep wakes up."""
@@ -262,6 +265,7 @@ def alert_card(alert: Alert) -> AlertCard:
 def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
     """Return the camera's state for its `health`."""
     look = PHASE_LOOKS[health.phase]
+    is_limited = health.phase is CameraPhase.STREAMING and health.reason is not Reason.STREAMING
     return Standing(
         id=camera_id,
         name=name,
@@ -269,8 +273,9 @@ def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, 
         is_active=is_active,
         phase_text=look.text,
         tone=look.tone,
-        trouble_rank=look.trouble_rank,
+        trouble_rank=LIMITED_RANK if is_limited else look.trouble_rank,
         is_trouble=health.phase in TROUBLED_PHASES,
+        is_limited=is_limited,
         message=in_own_words(health.message),
         wake_time=health.wake_time,
     )

@@ -89,10 +89,13 @@ PHASE_LOOKS: dict[CameraPhase, PhaseStyle] = {
     CameraPhase.DEGRADED: PhaseStyle(_("Degraded"), "warn", 1),
     CameraPhase.PENDING: PhaseStyle(_("Waiting"), "warn", 2),
     CameraPhase.STARTING: PhaseStyle(_("Starting"), "info", 3),
-    CameraPhase.STREAMING: PhaseStyle(_("Streaming"), "ok", 4),
-    CameraPhase.ASLEEP: PhaseStyle(_("Asleep"), "idle", 5),
-    CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 6),
+    CameraPhase.STREAMING: PhaseStyle(_("Streaming"), "ok", 5),
+    CameraPhase.ASLEEP: PhaseStyle(_("Asleep"), "idle", 6),
+    CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 7),
 }
+
+LIMITED_RANK = 4
+"""The `trouble_rank` of a camera that streams, but whose video is not stored as its settings ask for."""
 
 TRIAL_STYLES: dict[ShadowState, TrialStyle] = {
     ShadowState.LOADING: TrialStyle(_("Starting"), "info"),

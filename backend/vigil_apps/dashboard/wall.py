@@ -98,7 +98,7 @@ def _is_in(card: CameraCard, part: str) -> bool:
 
 def _is_shown(card: CameraCard, shown: str) -> bool:
     if shown == "trouble":
-        return card.is_trouble
+        return card.is_trouble or card.is_limited
     if shown == "alerts":
         return card.last_alert is not None and not card.last_alert.acknowledged
     return True

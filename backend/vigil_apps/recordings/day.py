@@ -19,7 +19,7 @@ from vigil_contracts.recording import MAX_SEGMENT_SECONDS, RecordingMode, gap_te
 MOST_GAPS = 2000
 MOST_ALERTS = 1000
 _NO_VIDEO = {one for one in Reason if one.value.startswith("Stream")} - {Reason.STREAMING}
-_WITHOUT_RECORDING = _NO_VIDEO | {Reason.DETECTOR_NOT_REPORTING}
+_WITHOUT_RECORDING = _NO_VIDEO | {Reason.DETECTOR_NOT_REPORTING, Reason.RECORDING_UNAVAILABLE}
 _IN_FLIGHT = timedelta(seconds=10)
 """The newest segment is still written, or on its way to the index: its time is no gap yet."""
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
@@ -119,11 +119,12 @@ def _motion_of_segments(
 
 
 def open_gap(*, camera: Camera, now: datetime) -> OpenGap | None:
-    """Return the gap that lasts while the camera is to be recorded but sends no video; None if there is none.
+    """Return the gap that lasts while the camera is to be recorded but is not; None if there is none.
 
     Its row is created when it ends. Until then, the camera's health gives the reason, and its last frame the begin.
     """
-    if not camera.is_active or recording_of(camera).mode is RecordingMode.OFF:
+    mode = recording_of(camera).mode
+    if not camera.is_active or mode is RecordingMode.OFF:
         return None
     health = health_of(camera=camera, now=now)
     if health.reason not in _WITHOUT_RECORDING:
@@ -131,11 +132,19 @@ def open_gap(*, camera: Camera, now: datetime) -> OpenGap | None:
     recorded = recorded_until(camera_id=camera.pk)
     ends = [] if recorded is None else [recorded]
     last_seen = health.stream.last_frame_time or health.reported_at or camera.activated_at
+    if health.reason is Reason.RECORDING_UNAVAILABLE:  # frames still arrive
+        is_recorded_until = recorded is not None and mode is RecordingMode.CONTINUOUS
+        last_seen = camera.activated_at if is_recorded_until else _reported_since(camera, health.reason)
     ends += [round(at.timestamp() * 1000) for at in (last_seen, camera.activated_at) if at is not None]
     start_ms, now_ms = max(ends, default=None), round(now.timestamp() * 1000)
     if start_ms is None or now_ms - start_ms < _IN_FLIGHT / timedelta(milliseconds=1):
         return None
     return OpenGap(Gap(start_ms, now_ms, health.reason.value), health.message or gap_text(health.reason.value))
+
+
+def _reported_since(camera: Camera, reason: Reason) -> datetime | None:
+    """Return when the reason became that of the camera's health."""
+    return camera.health_changes.filter(reason=reason).values_list("at", flat=True).first()
 
 
 def _within(found: OpenGap | None, first_ms: int, last_ms: int) -> OpenGap | None:

@@ -15,6 +15,7 @@ class AudioRequests:
         """Prepare. `use`: what has the audio, in the plural; `is_on`: whether that is stored at all."""
         self._log, self._use, self._is_on = log, use, is_on
         self._problems: set[str] = set()
+        self._problem = ""
         self._refused_at = float("-inf")
 
     @property
@@ -22,8 +23,22 @@ class AudioRequests:
         """Return whether to request audio from the camera, if its settings include it."""
         return self._is_on() and time.monotonic() - self._refused_at > _AGAIN_SECONDS
 
+    @property
+    def problem(self) -> str:
+        """Return why there is no audio; empty if there is, or if nothing is stored that could have it."""
+        return self._problem if self._is_on() else ""
+
+    def accept(self) -> None:
+        """Note that there is audio to store."""
+        self._problem = ""
+
     def report(self, problem: str) -> None:
-        """Log why there is no audio, each reason only once, since it recurs with every connection."""
+        """Note and log why there is no audio."""
+        self._problem = problem
+        self.log(problem)
+
+    def log(self, problem: str) -> None:
+        """Log what is wrong with the audio, each problem only once, since it recurs with every connection."""
         if problem not in self._problems:
             self._problems.add(problem)
             self._log.warning("%s have no audio: %s", self._use, problem)

@@ -120,6 +120,7 @@ class ClipRecorder:
         self.audio = AudioRequests(self.log, "clips", lambda: self.limits.is_on)
         self._lock = threading.Lock()
         self._wanted: list[_Request] = []
+        self._problem = ""
         self.epoch = 0
         """Raised by `forget`: recordings of earlier epochs must not become clips."""
 
@@ -169,8 +170,14 @@ class ClipRecorder:
                 wanted.left_to.forget_clip(wanted.event_id)
             self.on_outcome(ClipOutcome.MISSING)
 
+    @property
+    def problem(self) -> str:
+        """Return why the current connection gives no clips although its camera has privacy masks; or empty."""
+        return self._problem if self.limits.is_on else ""
+
     def report_unmasked(self, problem: str) -> None:
-        """Log why there are no clips of a camera with privacy masks."""
+        """Note and log why there are no clips of a camera with privacy masks."""
+        self._problem = problem
         if self.limits.is_on:
             self.log.error("no clips, since the camera has privacy masks: %s", problem)
 
@@ -188,6 +195,7 @@ class ClipRecorder:
         `display_aspect`: width divided by height as shown; None: as the stream declares. `audio`: the format of the
         audio to keep; None: no audio. `recorded`: the recording of this connection; None: it is not recorded.
         """
+        self._problem = ""
         if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
             return None
         return Recording(self, codec, extradata, display_aspect, audio, recorded)
@@ -325,11 +333,13 @@ class Recording:
             return make_track(audio.format, audio.packets(), video, seconds)
 
         try:
-            return mux(packets, self._codec, self._display_aspect, make_audio)
+            made = mux(packets, self._codec, self._display_aspect, make_audio)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             made = mux(packets, self._codec, self._display_aspect)
             self._recorder.audio.report(str(error) if isinstance(error, AudioError) else type(error).__name__)
-            return made
+        else:
+            self._recorder.audio.accept()
+        return made
 
     def _miss(self, wanted: _Request, problem: str) -> None:
         self._recorder.on_outcome(ClipOutcome.MISSING)

@@ -79,7 +79,7 @@ class SegmentRecorder:
         self._preview_due_at = 0.0
         self._gap_reason: str = GapReason.RECORDER_STOPPED
         self._until_ms: int | None = None
-        self._problem = ""
+        self._problem = self._unstorable = ""
         self.apply(settings)
 
     def apply(self, settings: RecordingSettings) -> None:
@@ -99,6 +99,13 @@ class SegmentRecorder:
         """Return whether the camera is recorded."""
         return self._spool is not None and self.settings.mode is not RecordingMode.OFF
 
+    @property
+    def problem(self) -> str:
+        """Return why nothing is stored although the camera is to be recorded; empty if it is stored."""
+        if not self.is_on:
+            return ""
+        return self._unstorable or (f"the detector could not write it: {self._problem}" if self._problem else "")
+
     def feed(
         self,
         codec: str,
@@ -107,10 +114,12 @@ class SegmentRecorder:
         audio: AudioFormat | None = None,
     ) -> "SegmentFeed | None":
         """Return the feed of a new connection; None if it is not recorded. Arguments as for clips."""
+        self._unstorable = ""
         if self._spool is None or not self.is_on:
             return None
         if codec not in SAMPLE_ENTRIES:
-            self.log.warning("not recorded: %s cannot be recorded; set the camera to H.264 or H.265", codec)
+            self._unstorable = f"{codec} cannot be recorded; set the camera to H.264 or H.265"
+            self.log.warning("not recorded: %s", self._unstorable)
             return None
         return SegmentFeed(self, self._spool, codec, extradata, display_aspect, self._sound_track(audio))
 
@@ -182,7 +191,8 @@ class SegmentRecorder:
         self._gap_reason = reason
 
     def report_unmasked(self, problem: str) -> None:
-        """Log why nothing is recorded of a camera with privacy masks; it is the reason of the gap as well."""
+        """Note and log why nothing is recorded of a camera with privacy masks; it is the gap's reason as well."""
+        self._unstorable = problem
         if self.is_on:
             self.log.error("not recorded, since the camera has privacy masks: %s", problem)
             self.note_fault(GapReason.MASKING_UNAVAILABLE)
@@ -342,9 +352,11 @@ class SegmentFeed:
         try:
             self._sound.add(packet, *self._held[-1])
         except _ERRORS as error:
-            self._recorder.audio.report(type(error).__name__)
+            self._recorder.audio.log(type(error).__name__)
         if problem := self._sound.problem:
             self._recorder.audio.report(problem)
+        else:
+            self._recorder.audio.accept()
 
     def _write(self, packet: Packet, placed: Placed) -> None:
         begins = self._cutter.begins(packet, placed)

@@ -119,7 +119,7 @@ class Cameras:
                 sent_at=datetime.now(UTC),
             )
         beat = pipeline.heartbeat()
-        if beat.reason is not Reason.STREAMING:  # a stream fault is more severe
+        if beat.phase is not CameraPhase.STREAMING:  # a stream fault is more severe
             return beat
         told = {"phase": CameraPhase.DEGRADED, "reason": Reason.INVALID_SPEC}
         return beat.model_copy(update={**told, "message": f"{message} The former settings stay in use."})

@@ -14,6 +14,9 @@ from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 FAILED_AFTER_SECONDS = 60.0
 """Without a frame for this long, a stream is `Failed` and no longer `Degraded`."""
 
+_ONLY_STORING = frozenset({Reason.RECORDING_UNAVAILABLE, Reason.AUDIO_UNAVAILABLE})
+"""Frames arrive and are analysed, but what is stored of them lacks something: the camera is `Streaming`."""
+
 _RATE_WEIGHT = 0.05
 _RATE_AFTER_SECONDS = 1.0
 """The frame rate is measured after this time only: cameras first send their buffered frames in a burst."""
@@ -23,7 +26,7 @@ def phase_of(reason: Reason, seconds_without_frame: float) -> CameraPhase:
     """Return the phase for a reason that a detector reports."""
     if reason is Reason.STARTING:
         return CameraPhase.STARTING
-    if reason is Reason.STREAMING:
+    if reason is Reason.STREAMING or reason in _ONLY_STORING:
         return CameraPhase.STREAMING
     if reason in NEEDS_A_PERSON or seconds_without_frame > FAILED_AFTER_SECONDS:
         return CameraPhase.FAILED
@@ -42,6 +45,7 @@ class CameraHealth:
         self._analysis_problem: str | None = None
         self._blindness: StreamFault | None = None
         self._events_fault: StreamFault | None = None
+        self._storing_fault: StreamFault | None = None
         self._info: StreamInfo | None = None
         self._last_picture_at: datetime | None = None
         self._last_picture_seconds = self._since = monotonic()
@@ -123,6 +127,19 @@ class CameraHealth:
         if differs:
             self._on_change()
 
+    def set_storing_problems(self, video: str, audio: str) -> None:
+        """Record why the camera's video is not stored, or has no audio although it should; empty: all is well."""
+        fault = None
+        if video:
+            fault = StreamFault(Reason.RECORDING_UNAVAILABLE, video)
+        elif audio:
+            fault = StreamFault(Reason.AUDIO_UNAVAILABLE, audio)
+        with self._lock:
+            before, self._storing_fault = self._current_reason(), fault
+            differs = self._current_reason() != before
+        if differs:
+            self._on_change()
+
     @property
     def blindness(self) -> Reason | None:
         """Return why frames cannot be analysed; None if they can."""
@@ -164,11 +181,13 @@ class CameraHealth:
             self._on_change()
 
     def _current_reason(self) -> tuple[Reason, str]:
-        """Return reason and message: those of the stream, or, if it is healthy, why its frames are not analysed."""
+        """Return reason and message: those of the stream, or, if it is healthy, what else is wrong."""
         if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
             return self._blindness.reason, str(self._blindness)
         if self._analysis_problem and self._reason is Reason.STREAMING:
             return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._analysis_problem))
         if self._events_fault is not None and self._reason is Reason.STREAMING:
             return self._events_fault.reason, str(self._events_fault)
+        if self._storing_fault is not None and self._reason is Reason.STREAMING:
+            return self._storing_fault.reason, str(self._storing_fault)
         return self._reason, self._message

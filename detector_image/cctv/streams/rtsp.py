@@ -201,6 +201,8 @@ class RtspSource:
             for user in self._audio_users:
                 user.report(str(error))
             return None
+        for user in self._audio_users:
+            user.accept()
         self._audio = audio
         return audio_format
 

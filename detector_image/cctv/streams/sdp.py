@@ -65,7 +65,8 @@ def _encoding(section: bytes) -> str:
     payload_type = words[3] if len(words) > 3 else ""
     for line in lines:
         if line.startswith(f"a=rtpmap:{payload_type} "):
-            return line.partition(" ")[2].partition("/")[0].strip()[:32]
+            name = line.partition(" ")[2].partition("/")[0].strip()[:32]
+            return "".join(letter for letter in name if letter.isalnum() or letter in "-_.+")
     return _STATIC.get(payload_type, f"payload type {payload_type[:3]}")
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from datetime import datetime
 from functools import partial
 
-from vigil_contracts.names import ConditionStatus, Reason
+from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
 from vigil_contracts.percentiles import percentile
 from vigil_operator.core.pods import newest
 from vigil_operator.core.situation import Situation
@@ -31,7 +31,7 @@ def start_seconds(situation: Situation, verdict: Verdict) -> float | None:
     pod = newest(situation.children.pods)
     if pod is None or not pod.created or pod.container.restarts or situation.camera.status.get("phase") is None:
         return None
-    is_streaming = ready_of(verdict).status is ConditionStatus.TRUE and ready_of(verdict).reason is Reason.STREAMING
+    is_streaming = ready_of(verdict).status is ConditionStatus.TRUE and verdict.phase is CameraPhase.STREAMING
     if not is_streaming or situation.camera.not_ready_reason not in _ON_THE_WAY:
         return None
     seconds = (situation.now - datetime.fromisoformat(pod.created)).total_seconds()

@@ -20,6 +20,7 @@ from vigil_apps.recordings.models import RecordedSegment, RecordedSpan
 from vigil_apps.recordings.selectors import span_summaries
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes, encode
+from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_contracts.recording import MAX_SEGMENT_SECONDS
 
 NOW = NOON + timedelta(hours=2)
@@ -108,6 +109,24 @@ def test_a_gap_is_shown_while_it_lasts(
     if found is not None:
         assert (found.gap.end_ms, found.gap.reason) == (NOON_MS + 7_220_000, reason)
         assert found.message.endswith(".")
+
+
+@pytest.mark.parametrize(("mode", "begins"), [("continuous", 104), ("motion", 7000)])
+def test_a_gap_lasts_while_frames_arrive_but_cannot_be_stored(
+    media: Path, recorded: Camera, detector: Party, mode: str, begins: float
+) -> None:
+    record(media, detector, recorded, 100)
+    Camera.objects.update(recording={"mode": mode})
+    recorded.refresh_from_db()
+    health(recorded, phase="Streaming", reason="RecordingUnavailable", last_frame=7199)
+    recorded.health_changes.create(at=NOON + timedelta(seconds=7000), phase="Streaming", reason="RecordingUnavailable")
+    found = open_gap(camera=recorded, now=NOW + timedelta(seconds=20))
+    assert found is not None
+    assert (found.gap.start_ms, found.gap.reason) == (NOON_MS + begins * 1000, "RecordingUnavailable")
+    assert found.message == REASON_TEXTS[Reason.RECORDING_UNAVAILABLE]
+    health(recorded, phase="Streaming", reason="AudioUnavailable", last_frame=7199)
+    recorded.refresh_from_db()
+    assert open_gap(camera=recorded, now=NOW + timedelta(seconds=20)) is None, "the video is stored"
 
 
 def test_no_gap_lasts_while_recording_is_off_or_has_just_stopped(recorded: Camera) -> None:

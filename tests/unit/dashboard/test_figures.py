@@ -42,9 +42,10 @@ def test_figures_count_cameras_by_state_and_list_problems() -> None:
         card("Dock", CameraPhase.FAILED, Reason.STREAM_UNAUTHORIZED),
         card("Roof", CameraPhase.PENDING, Reason.INSUFFICIENT_GPU),
         card("Lobby", CameraPhase.INACTIVE, Reason.INACTIVE),
+        card("Pier", CameraPhase.STREAMING, Reason.RECORDING_UNAVAILABLE),
     ]
     figures = figures_of(cards, open_alerts=7, hour_counts={HOUR: 2}, now=NOW)
-    assert (figures.cameras, figures.active, figures.streaming, figures.trouble) == (4, 3, 1, 2)
+    assert (figures.cameras, figures.active, figures.streaming, figures.trouble) == (5, 4, 2, 2)
     assert figures.trouble_names == "Dock, Roof"
     assert (figures.open_alerts_text, figures.alerts_day) == ("7", 2)
 
@@ -60,5 +61,7 @@ def test_cameras_with_problems_are_listed_first() -> None:
         card("off", CameraPhase.INACTIVE, Reason.INACTIVE),
         card("frozen", CameraPhase.DEGRADED, Reason.STREAM_FROZEN),
         card("dead", CameraPhase.FAILED, Reason.STREAM_UNREACHABLE),
+        card("unstored", CameraPhase.STREAMING, Reason.RECORDING_UNAVAILABLE),
     ]
-    assert [c.name for c in in_order_of_trouble(cards)] == ["dead", "frozen", "A", "b", "off"]
+    names = ["dead", "frozen", "unstored", "A", "b", "off"]
+    assert [c.name for c in in_order_of_trouble(cards)] == names

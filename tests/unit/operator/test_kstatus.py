@@ -38,7 +38,8 @@ MAY_PASS = {
     *("Starting", "StreamUnreachable", "StreamTimeout", "StreamEnded", "ModelUnavailable", "BackendUnreachable"),
     *("DetectorNotReporting", "InsufficientGPU", "InsufficientResources", "NotRegistered", "EventsUnavailable"),
 }
-AT_ITS_GOAL = {"Streaming", "Inactive", "Asleep"}
+STREAMS = {"Streaming", "RecordingUnavailable", "AudioUnavailable"}
+AT_ITS_GOAL = {"Inactive", "Asleep"} | STREAMS
 NEVER_OF_READY = {"Synced", "Scheduled"}
 
 
@@ -46,7 +47,7 @@ def verdict(reason: Reason) -> Verdict:
     """The state of a camera whose `Ready` has the reason."""
     if reason in GOALS_WITHOUT_DETECTOR:
         return stopped(reason, "", SYNCED, 7)
-    state = PodState(True, Reason.SCHEDULED, "", reason is Reason.STREAMING, reason, "")
+    state = PodState(True, Reason.SCHEDULED, "", reason in STREAMS, reason, "")
     return watched(state, SYNCED, camera_id=7, class_name="gpu", pod="p", node="n", stream={})
 
 

@@ -115,6 +115,7 @@ def test_without_an_encoder_nothing_is_stored_and_the_camera_says_so(
     assert_masked(camera.frames)
     assert (camera.clips, camera.recorded()) == ([], [])
     assert camera.segments._gap_reason == GapReason.MASKING_UNAVAILABLE
+    assert camera.segments.problem == camera.clip_recorder.problem == rtsp.NO_ENCODER
     assert "not recorded, since the camera has privacy masks: this detector's libav has no H.264" in caplog.text
     assert "no clips, since the camera has privacy masks: this detector's libav has no H.264" in caplog.text
 
@@ -135,6 +136,10 @@ def test_a_failing_encoder_does_not_disturb_the_frames(
     assert_masked(camera.frames)
     assert (camera.clips, camera.recorded()) == ([], [])
     assert "masked video could not be encoded (ValueError)" in caplog.text
+    assert camera.segments.problem == camera.clip_recorder.problem == "masked video could not be encoded (ValueError)"
+    assert camera.segments.feed("h264", None, None) is not None
+    assert camera.clip_recorder.recording("h264", None) is not None
+    assert camera.segments.problem == camera.clip_recorder.problem == "", "the next connection may be better"
 
 
 def test_what_was_received_before_other_masks_becomes_no_clip(tmp_path: Path) -> None:

@@ -192,6 +192,9 @@ def test_audio_that_is_never_usable_is_silence_and_is_reported_once(
     assert signals_of(whole)[1] == []
     reports = [one.getMessage() for one in caplog.records if "have no audio" in one.getMessage()]
     assert reports == ["recordings have no audio: most of its audio packets cannot be decoded"]
+    assert recorder.audio.problem == "most of its audio packets cannot be decoded"
+    play(clip, recorder, clocks, lambda packet: packet)
+    assert recorder.audio.problem == "", "another connection has audio"
 
 
 def test_audio_that_cannot_become_aac_is_left_out_and_the_log_says_so_once(

@@ -7,7 +7,7 @@ import pytest
 from cctv.streams.faults import NEEDS_A_PERSON, StreamFault
 from cctv.streams.health import FAILED_AFTER_SECONDS, CameraHealth, phase_of
 from cctv.streams.source import StreamInfo
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 INFO = StreamInfo(768, 432, "h264", 10.0)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -55,6 +55,32 @@ def test_states_of_a_camera() -> None:
 
     health.record_frame(INFO, NOW)
     assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]
+
+
+def test_a_camera_whose_video_is_not_stored_still_streams() -> None:
+    changes: list[Reason] = []
+    health = CameraHealth(lambda: changes.append(health.heartbeat("pod", "r1", 0).reason))
+    health.set_storing_problems("no encoder", "no microphone")
+    assert health.heartbeat("pod", "r1", 0).reason is Reason.STARTING
+    health.record_frame(INFO, NOW)
+    beat = health.heartbeat("pod", "r1", 0)
+    assert (beat.phase, beat.reason) == (CameraPhase.STREAMING, Reason.RECORDING_UNAVAILABLE)
+    assert beat.message == f"{REASON_TEXTS[Reason.RECORDING_UNAVAILABLE]} (no encoder)"
+    assert health.is_streaming, "frames are analysed"
+
+    health.set_storing_problems("", "no microphone")
+    beat = health.heartbeat("pod", "r1", 0)
+    assert (beat.phase, beat.reason) == (CameraPhase.STREAMING, Reason.AUDIO_UNAVAILABLE)
+    assert beat.message == f"{REASON_TEXTS[Reason.AUDIO_UNAVAILABLE]} (no microphone)"
+    health.set_storing_problems("", "no microphone")
+    health.set_events_fault(StreamFault(Reason.EVENTS_UNAVAILABLE))
+    assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.DEGRADED
+    health.set_events_fault(None)
+    health.set_storing_problems("", "")
+    assert changes == [
+        *(Reason.RECORDING_UNAVAILABLE, Reason.AUDIO_UNAVAILABLE, Reason.EVENTS_UNAVAILABLE),
+        *(Reason.AUDIO_UNAVAILABLE, Reason.STREAMING),
+    ]
 
 
 def test_initial_burst_does_not_count_for_the_frame_rate() -> None:
