@@ -119,7 +119,9 @@ def test_a_gap_lasts_while_frames_arrive_but_cannot_be_stored(
     Camera.objects.update(recording={"mode": mode})
     recorded.refresh_from_db()
     health(recorded, phase="Streaming", reason="RecordingUnavailable", last_frame=7199)
-    recorded.health_changes.create(at=NOON + timedelta(seconds=7000), phase="Streaming", reason="RecordingUnavailable")
+    recorded.health_changes.create(
+        at=NOON + timedelta(seconds=7000), phase="Streaming", reason="RecordingUnavailable"
+    )
     found = open_gap(camera=recorded, now=NOW + timedelta(seconds=20))
     assert found is not None
     assert (found.gap.start_ms, found.gap.reason) == (NOON_MS + begins * 1000, "RecordingUnavailable")

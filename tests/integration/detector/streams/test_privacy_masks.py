@@ -16,7 +16,7 @@ from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool
 from cctv.streams import rtsp
 from cctv.streams.faults import StreamFault
-from cctv.streams.masked_video import MaskedVideo
+from cctv.streams.masked_video import NO_ENCODER, MaskedVideo
 from cctv.streams.rtsp import RtspSource
 from cctv.streams.sparing import FrameDemand
 from vigil_contracts.names import StreamTransport
@@ -115,7 +115,7 @@ def test_without_an_encoder_nothing_is_stored_and_the_camera_says_so(
     assert_masked(camera.frames)
     assert (camera.clips, camera.recorded()) == ([], [])
     assert camera.segments._gap_reason == GapReason.MASKING_UNAVAILABLE
-    assert camera.segments.problem == camera.clip_recorder.problem == rtsp.NO_ENCODER
+    assert camera.segments.problem == camera.clip_recorder.problem == NO_ENCODER
     assert "not recorded, since the camera has privacy masks: this detector's libav has no H.264" in caplog.text
     assert "no clips, since the camera has privacy masks: this detector's libav has no H.264" in caplog.text
 
