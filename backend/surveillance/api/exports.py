@@ -18,6 +18,7 @@ from surveillance.core.export import csv_lines
 from surveillance.models import Alert
 from surveillance.representations import AlertSerializer
 from surveillance.selectors.access import alerts_visible_to
+from vigil_apps.web.parameters import filters_of, refuse_parameters
 from vigil_apps.web.streaming import stream_of
 
 BATCH = 500
@@ -49,6 +50,7 @@ class ExportView(GenericAPIView[Alert]):
 
     def batches(self) -> Iterator[Rows]:
         """Yield the rows, the last stored first; each batch is a separate query, so that none stays open."""
+        refuse_parameters(self.request, known=filters_of(self))
         return _batches(self.filter_queryset(self.get_queryset()).order_by("-id"))
 
 

@@ -11,6 +11,7 @@ from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
 from surveillance.selectors.search import alerts_with_words
 from vigil_apps.web.instants import InstantFilter
+from vigil_apps.web.parameters import TruthFilter
 
 _LARGEST_ID = 2**63 - 1
 
@@ -41,12 +42,12 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
     alert_type = django_filters.MultipleChoiceFilter(choices=ALERT_TYPES)
     after = InstantFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
     before = InstantFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
-    acknowledged = django_filters.BooleanFilter()
+    acknowledged = TruthFilter()
     minimum_confidence = FractionFilter(field_name="confidence", lookup_expr="gte")
     zone = django_filters.CharFilter(max_length=64)
     rule = django_filters.CharFilter(max_length=64)
-    resolved = django_filters.BooleanFilter()
-    is_false_positive = django_filters.BooleanFilter()
+    resolved = TruthFilter()
+    is_false_positive = TruthFilter()
     search = django_filters.CharFilter(
         method="find",
         max_length=100,
@@ -65,7 +66,7 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
 class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
     """Filters of `cameras/`."""
 
-    is_active = django_filters.BooleanFilter()
+    is_active = TruthFilter()
     site = IdFilter(field_name="site_id")
     group = django_filters.CharFilter(max_length=64)
     name = django_filters.CharFilter(max_length=100)

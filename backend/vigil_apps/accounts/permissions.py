@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -46,7 +47,12 @@ class HasScope(BasePermission):
     message = "This token may not do that."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Return whether the method permits the request's scope."""
+        """Return whether the method permits the request's scope.
+
+        Raises MethodNotAllowed if the view has no such method; an anonymous client has to sign in first.
+        """
         scopes: ScopeMap = getattr(view, "scopes", {})
         method = "GET" if request.method in {"HEAD", "OPTIONS"} else str(request.method)
+        if method not in scopes and not hasattr(view, method.lower()) and scope_of(request) is not None:
+            raise MethodNotAllowed(method)
         return scope_of(request) in scopes.get(method, frozenset())

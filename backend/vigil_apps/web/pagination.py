@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from vigil_apps.web.parameters import filters_of, refuse_parameters
 from vigil_contracts.bounds import is_plausible
 
 SEPARATOR = "|"
@@ -61,9 +62,17 @@ class ByIdPagination(CursorPagination):
         DRF's cursor contains only the first field and an offset of at most 1,000: with more rows of the same time,
         the next page repeats itself. Here the cursor contains the row's position in the complete order.
         """
+        refuse_parameters(
+            request,
+            known=[
+                *filters_of(cast("APIView", view)),
+                self.page_size_query_param,
+                self.cursor_query_param,
+            ],
+        )
         self.request = request
         self._model: type[Model] = queryset.model
-        self.page_size = cast("int", self.get_page_size(request))
+        self.page_size = self.get_page_size(request)
         self.base_url = request.build_absolute_uri()
         self.ordering = tuple(self.get_ordering(request, queryset, cast("APIView", view)))
         cursor = self.decode_cursor(request)
@@ -80,6 +89,24 @@ class ByIdPagination(CursorPagination):
         self.has_next = more if not is_reverse else self._position is not None
         self.has_previous = more if is_reverse else self._position is not None
         return self._rows
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the number of rows of a page. Raises ValidationError; DRF ignores or reduces invalid numbers."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not (asked.isascii() and asked.isdecimal() and len(asked) <= 9 and 1 <= int(asked) <= self.max_page_size):
+            message = f"must be a whole number from 1 to {self.max_page_size}"
+            raise ValidationError({self.page_size_query_param: [message]})
+        return int(asked)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the parameters, with the bounds of the page size."""
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return parameters
 
     def get_next_link(self) -> str | None:
         """Return the URL of the next page."""

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 
 MOST_REPORTED = 10
 """More unknown fields than this are not listed one by one."""
-_MAX_NAME_LENGTH = 64
+MAX_NAME_LENGTH = 64
+"""Longer names are cut in errors."""
 _OF_FORMS = frozenset({"csrfmiddlewaretoken"})
 """Fields that Django's own forms add."""
 
@@ -50,7 +51,7 @@ def unknown_fields(data: Any, *, known: Iterable[str], writable: Iterable[str]) 
     message = (
         f"is not a field of this request; its fields are {names}" if names else "is not expected: send no fields"
     )
-    return {name[:_MAX_NAME_LENGTH]: [message] for name in sorted(unknown)[:MOST_REPORTED]}
+    return {name[:MAX_NAME_LENGTH]: [message] for name in sorted(unknown)[:MOST_REPORTED]}
 
 
 def refuse_fields(request: Request) -> None:

@@ -53,7 +53,7 @@ def backend(session_backend: BackendServer, user: BackendUser) -> Iterator[Backe
         session_backend.kill()
         session_backend.start()
     with session_backend.client(user.token) as api:
-        for camera in api.get("/api/cameras/", params={"page_size": 1000}).json()["results"]:
+        for camera in api.get("/api/cameras/", params={"page_size": 500}).json()["results"]:
             api.delete(f"/api/cameras/{camera['id']}/")
 
 
