@@ -36,15 +36,19 @@ class _Progress:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._began = self._said = time.monotonic()
+        self._said = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        if self._first is None:
+            self._first = done, now  # its time includes the preparation, so the rest is estimated without it
         if now - self._said < _PROGRESS_SECONDS and done < total:
             return
         self._said = now
-        left = (now - self._began) / done * (total - done)
-        self._say(f"rendering the demo clip: {done} of {total} frames, about {left:.0f} s left")
+        earlier, began = self._first
+        left = f", about {(now - began) / (done - earlier) * (total - done):.0f} s left" if done > earlier else ""
+        self._say(f"rendering the demo clip: {done} of {total} frames{left}")
 
 
 def prepare_clip(data_dir: Path, say: Callable[[str], None] = _say) -> Path:

@@ -1,11 +1,12 @@
 """Options and session description of the demo camera."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from vigil_demo.camera import authentication_from, main
+from vigil_demo.camera import authentication_from, main, prepare_clip
 from vigil_demo.clip import AccessUnit, Clip
 from vigil_demo.rtp import describe
 
@@ -43,3 +44,25 @@ def test_sdp_contains_the_decoder_parameters() -> None:
     assert "profile-level-id=64001E" in parameters
     sets = parameters.split("sprop-parameter-sets=")[1].split(",")
     assert [base64.b64decode(one) for one in sets] == [sps, pps]
+
+
+def test_the_preparation_does_not_count_in_the_remaining_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first frame took three seconds with its preparation, and the first line said that 2,444 s were left."""
+    now = iter([0.0, 3.4, 6.4, 39.4])
+    monkeypatch.setattr("vigil_demo.camera.time.monotonic", lambda: next(now))
+
+    def render(_folder: Path, on_progress: Callable[[int, int], None]) -> Path:
+        for done in (1, 61, 720):
+            on_progress(done, 720)
+        return tmp_path
+
+    monkeypatch.setattr("vigil_demo.camera.ensure_yard_clip", render)
+    lines: list[str] = []
+    prepare_clip(tmp_path, lines.append)
+    assert lines == [
+        "rendering the demo clip: 1 of 720 frames",
+        "rendering the demo clip: 61 of 720 frames, about 33 s left",
+        "rendering the demo clip: 720 of 720 frames, about 0 s left",
+    ]
