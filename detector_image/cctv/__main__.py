@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from cctv.common.collector import collector_paused
+from vigil_contracts.stop_signals import stop_on_signals
 
 EXIT_INVALID_SETTING = 2
 
@@ -37,7 +38,7 @@ def watch(arguments: Sequence[str]) -> int:
         # Imported late so that `--help` does not wait for them.
         from cctv import logs
         from cctv.config import InvalidSettingError, load_settings
-        from cctv.runtime.app import Detector, stop_on_signals
+        from cctv.runtime.app import Detector
         from cctv.runtime.prober_app import ProberProgram
 
     try:
@@ -49,7 +50,7 @@ def watch(arguments: Sequence[str]) -> int:
     except InvalidSettingError as error:
         print(f"cctv: {error}", file=sys.stderr)
         return EXIT_INVALID_SETTING
-    with stop_on_signals(program):
+    with stop_on_signals(program.stop):
         program.run()
     return 0
 
@@ -107,7 +108,6 @@ def serve_model(arguments: Sequence[str]) -> int:
     with collector_paused():
         from cctv import logs
         from cctv.detectors.errors import ModelInvalidError
-        from cctv.runtime.app import stop_on_signals
         from cctv.serving.app import InferenceProgram
 
     try:
@@ -117,7 +117,7 @@ def serve_model(arguments: Sequence[str]) -> int:
     except (InvalidSettingError, ModelInvalidError) as error:
         print(f"cctv serve-model: {error}", file=sys.stderr)
         return EXIT_INVALID_SETTING
-    with stop_on_signals(program):
+    with stop_on_signals(program.stop):
         program.run()
     return 0
 

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import json
 import os
-import signal
 import ssl
 import subprocess
 import sys
@@ -16,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
 from typing import cast
 
 import httpx
 
+from vigil_contracts.stop_signals import stop_on_signals
 from vigil_standalone.access import Access, CertificateRenewal, decide, host_problem
 from vigil_standalone.address_book import AddressBook
 from vigil_standalone.cameras import Cameras, RegistrationError
@@ -57,7 +56,8 @@ def run(settings: Settings) -> int:
         raise StartError(storage_problem(error, data.root)) from error
     with ExitStack() as stack:
         stack.enter_context(exclusive(data))
-        stop = stack.enter_context(_stop_on_signals())
+        stop = threading.Event()
+        stack.enter_context(stop_on_signals(stop.set))
         if problem := port_problem(settings.port):
             raise StartError(problem)
         access = access_for(settings, data)
@@ -250,24 +250,3 @@ def exclusive(data: DataDirectory) -> Iterator[None]:
                 " `systemctl stop vigil`"
             ) from error
         yield
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-    is_asked = False
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        # A second signal can come while the first one is in `set`, whose lock this thread then waits for in vain:
-        # Ctrl-C pressed twice, or `timeout`, which signals the process and its group.
-        nonlocal is_asked
-        if not is_asked:
-            is_asked = True
-            stop.set()
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

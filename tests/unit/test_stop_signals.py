@@ -2,17 +2,10 @@
 
 import signal
 import threading
-from contextlib import AbstractContextManager
 
 import pytest
 
-from cctv.runtime.app import stop_on_signals
-from vigil_standalone.run import _stop_on_signals
-
-
-class Program:
-    def __init__(self, event: threading.Event) -> None:
-        self.stop = event.set
+from vigil_contracts.stop_signals import stop_on_signals
 
 
 def signalled_twice(event: threading.Event) -> None:
@@ -29,16 +22,15 @@ def signalled_twice(event: threading.Event) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_make_run_stops() -> None:
-    with _stop_on_signals() as stop:
-        signalled_twice(stop)
-        assert stop.is_set()
-
-
-@pytest.mark.timeout(20)
-def test_detector_stops() -> None:
+def test_a_second_signal_does_not_wait_for_the_first() -> None:
     event = threading.Event()
-    stopping: AbstractContextManager[None] = stop_on_signals(Program(event))
-    with stopping:
+    with stop_on_signals(event.set):
         signalled_twice(event)
         assert event.is_set()
+
+
+def test_the_former_handlers_are_restored() -> None:
+    former = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with stop_on_signals(lambda: None):
+        assert signal.getsignal(signal.SIGTERM) not in former
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == former

@@ -2,11 +2,7 @@
 
 import contextlib
 import logging
-import signal
 import time
-from collections.abc import Iterator
-from types import FrameType
-from typing import Protocol
 
 from cctv.clips.recorder import ClipLimits
 from cctv.common.cost_meter import CostMeter
@@ -256,31 +252,3 @@ class Detector:
             self.metrics.spool_bytes.labels(str(camera_id)).set(waiting.size_bytes)
             size_bytes = self._recording_spool.size_bytes(camera_id)
             self.metrics.recording_bytes.labels(str(camera_id)).set(size_bytes)
-
-
-class Stoppable(Protocol):
-    """A program of this package."""
-
-    def stop(self) -> None:
-        """Make the program end soon; callable from any thread or signal handler."""
-
-
-@contextlib.contextmanager
-def stop_on_signals(program: Stoppable) -> Iterator[None]:
-    """Stop the program on SIGTERM and SIGINT."""
-
-    is_asked = False
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        # A second signal can come while the first one holds a lock in `stop`: this thread would wait for itself.
-        nonlocal is_asked
-        if not is_asked:
-            is_asked = True
-            program.stop()
-
-    former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
