@@ -4,7 +4,10 @@ import ast
 import gettext
 import re
 from pathlib import Path
+from unittest.mock import patch
 
+import pytest
+from django.template import Context, Engine
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
@@ -26,10 +29,15 @@ def entries() -> dict[str, str]:
 
 
 def _texts_of_template(path: Path) -> set[str]:
-    """Return the texts that `makemessages` finds, including `blocktranslate` and plurals."""
-    code = templatize(path.read_text(), origin=str(path))
-    found = {ast.literal_eval(text) for text in _MARKED.findall(code)}
-    return {str(text).replace("%%", "%") for text in found}
+    """Return the texts that `makemessages` finds, including `blocktranslate` and plurals.
+
+    A percent sign is doubled, as it is when Django looks up a template's text.
+    """
+    return _texts_of_source(path.read_text())
+
+
+def _texts_of_source(source: str) -> set[str]:
+    return {str(ast.literal_eval(text)) for text in _MARKED.findall(templatize(source))}
 
 
 def _texts_of_code(path: Path) -> set[str]:
@@ -44,6 +52,25 @@ def test_every_text_has_a_german_translation() -> None:
     used |= {text for part in (app, SECOND_FACTOR) for path in part.rglob("*.py") for text in _texts_of_code(path)}
     assert len(used) > 200
     assert used - {text for text, german in entries().items() if german} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['{% translate "Above 95 % it is full." %}', "{% blocktranslate %}Above 95 % it is full.{% endblocktranslate %}"],
+)
+def test_a_percent_sign_in_a_template_is_looked_up_as_it_is_checked(source: str) -> None:
+    """A catalogue with «95 %» would be complete, and the page would still be in English."""
+    [text] = _texts_of_source(source)
+    asked: list[str] = []
+
+    def look_up(message: str) -> str:
+        asked.append(message)
+        return "Über 95 %% ist er voll."
+
+    with patch("django.utils.translation._trans.gettext", look_up):
+        page = Engine(libraries={"i18n": "django.templatetags.i18n"}).from_string("{% load i18n %}" + source)
+        assert page.render(Context()) == "Über 95 % ist er voll."
+    assert asked == [text] == ["Above 95 %% it is full."]
 
 
 def test_every_text_of_a_reason_has_a_german_translation() -> None:
