@@ -1,11 +1,13 @@
 """Response headers that Django does not set."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
+from django.shortcuts import render
 
 from vigil_contracts.text import NO_NUL
 
@@ -77,6 +79,21 @@ class NulMiddleware:
         if "\x00" in request.path_info:
             errors["detail"] = f"The path {NO_NUL}."
         return JsonResponse(errors, status=400) if errors else self.get_response(request)
+
+
+class MethodPageMiddleware:
+    """Returns a page for the address of a form that is opened as a page; Django's response to that is empty."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or response.content:
+            return response
+        page = render(request, "405.html", status=response.status_code)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 class PageLocaleMiddleware(LocaleMiddleware):

@@ -18,7 +18,7 @@ from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set
 from vigil_apps.web.quotas import INVITATIONS, lock, require_quota
 
-NOT_VALID = "This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."
+NOT_VALID = "This invitation is not valid: it was used, has expired, or was revoked. Ask for another one."
 NO_LOCAL_ACCOUNTS = (
     "This server has no local accounts. Open the invitation's link, sign in by the identity provider, and accept it."
 )

@@ -7,13 +7,23 @@ from contextlib import suppress
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, ViewportSize, expect
 from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher, snapshot_jpeg
 
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.names import REASON_TEXTS, Reason
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
+
+SIDES = """
+(one) => {
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  const { left, right } = range.getBoundingClientRect();
+  return [left, right];
+}
+"""
+"""Where the text of an element begins and ends; the element itself may be narrower."""
 
 
 class Pictures:
@@ -101,6 +111,29 @@ def test_failed_cameras_come_first_with_their_reason(visit: Visit, watcher: Watc
     watcher.report(broken, "Streaming", "Streaming")
     expect(visit.page.get_by_text("No cameras need attention")).to_be_visible()
     assert set(pictures.asked) <= {fine}
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE], ids=["desktop", "phone"])
+def test_a_long_reason_begins_inside_its_tile_and_row(sign_in: SignIn, watcher: Watcher, size: ViewportSize) -> None:
+    """A URL without a place to break was cut at both sides, and a long text at its beginning."""
+    address = f"https://models.example/{'releases' * 20}/yolov8n.pt"
+    with sign_in(size=size) as visit:
+        (camera_id,) = add_cameras(visit, watcher, 1)
+        watcher.report(camera_id, "Failed", "ModelInvalid", message=f"{'It cannot be loaded. ' * 12}{address}")
+        Pictures(visit.page)
+        for path, outer, inner in (
+            ("cameras/", ".tile", ".tile-empty > span"),
+            ("", ".camera-row", ".camera-reason"),
+        ):
+            visit.open(f"/dashboard/{path}")
+            text = visit.page.locator(inner).first
+            expect(text).to_contain_text(address)
+            box, frame = text.bounding_box(), visit.page.locator(outer).first.bounding_box()
+            assert box is not None
+            assert frame is not None
+            assert box["y"] >= frame["y"], path
+            width = text.evaluate(SIDES)
+            assert frame["x"] <= width[0] <= width[1] <= frame["x"] + frame["width"], path
 
 
 def test_tile_is_enlarged_and_closed_by_a_key(visit: Visit, watcher: Watcher) -> None:

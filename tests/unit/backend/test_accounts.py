@@ -21,7 +21,7 @@ from vigil_apps.sites.roles import Role
 
 PASSWORD = "a long enough pass phrase"
 NOT_VALID = {
-    "token": ["This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."]
+    "token": ["This invitation is not valid: it was used, has expired, or was revoked. Ask for another one."]
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -208,3 +209,34 @@ def test_system_page_shows_bucket_or_free_disk_space(settings: Settings, db: Non
     in_bucket = browser.get("/dashboard/settings/system/").content.decode()
     assert (" GB" in on_disk, "pictures-of-ours" in on_disk) == (True, False)
     assert (" GB" in in_bucket, "pictures-of-ours" in in_bucket) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "page"),
+    [
+        ({"Referer": "http://testserver/dashboard/cameras/1/?tab=x#top"}, "/dashboard/cameras/1/?tab=x"),
+        ({"Referer": "https://evil.example/dashboard/"}, "/dashboard/"),
+        ({"Referer": "http://[::bad"}, "/dashboard/"),
+        ({}, "/dashboard/"),
+        (
+            {"HX-Request": "true", "HX-Current-URL": "http://testserver/dashboard/alerts/?state=all"},
+            "/dashboard/alerts/?state=all",
+        ),
+        ({"HX-Request": "true", "HX-Current-URL": "https://evil.example/alerts/"}, "/dashboard/"),
+        ({"HX-Request": "true"}, "/dashboard/"),
+    ],
+)
+def test_a_form_whose_session_has_ended_leads_back_to_its_page(db: None, headers: dict[str, str], page: str) -> None:
+    """The address of the form itself is no page: after the sign-in, the browser showed an empty one."""
+    answer = Client().post("/dashboard/cameras/1/deactivate/", headers=headers)
+    place = answer.headers.get("Location") or answer.headers["HX-Redirect"]
+    assert (urlsplit(place).path, dict(parse_qsl(urlsplit(place).query))) == ("/dashboard/login/", {"next": page})
+
+
+@pytest.mark.parametrize("path", ["/dashboard/cameras/1/delete/", "/dashboard/logout/", "/dashboard/alerts/undo/"])
+def test_the_address_of_a_form_opened_as_a_page_says_so(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Allow"].split(", ")[0]) == (405, "POST")
+    assert "This address only takes what a form sends. Nothing was changed." in answer.content.decode()
+    german = client.get(path, headers={"Accept-Language": "de"}).content.decode()
+    assert "Es wurde nichts geändert." in german

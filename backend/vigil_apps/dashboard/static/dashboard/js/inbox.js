@@ -40,7 +40,7 @@ async function look(ids = []) {
   else query.set("after", String(newest));
   try {
     const answer = await fetch(`${rows.dataset.inbox}?${query}`, {
-      headers: { "HX-Request": "true" },
+      headers: { "HX-Request": "true", "HX-Current-URL": location.href },
       signal: AbortSignal.timeout(10000),
     });
     const elsewhere = answer.headers.get("HX-Redirect");
