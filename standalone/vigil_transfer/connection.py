@@ -1,6 +1,5 @@
 """Find the API and the token: as given, or those of `vigil run` on this machine."""
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,12 +34,6 @@ class Connection:
             return ApiClient(self.url, self.token, self.ca_file)
         except OSError as error:
             raise ConnectionProblemError(f"cannot read certificates from {self.ca_file}: {error}") from None
-
-
-def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the API and the token."""
-    parser.add_argument("--url", default="", help="address of the API; default: VIGIL_API_URL, or `vigil run` here")
-    parser.add_argument("--token-file", type=Path, help="file with a user's token; default: VIGIL_TOKEN_FILE")
 
 
 def find_connection(*, url: str, token_file: Path | None, environment: Mapping[str, str] = os.environ) -> Connection:

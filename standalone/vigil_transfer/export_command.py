@@ -13,7 +13,6 @@ from vigil_transfer import own
 from vigil_transfer.connection import (
     Connection,
     ConnectionProblemError,
-    add_connection_options,
     find_connection,
     pipeline_token,
 )
@@ -24,19 +23,6 @@ from vigil_transfer.subscriptions import Exported, targets_to_fill_in
 _NO_RESOURCES = """\
 # Sites and subscriptions are not Kubernetes resources: `vigil export` without --kubernetes contains them.
 """
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `vigil export`."""
-    parser.add_argument("--kubernetes", action="store_true", help="print Camera resources for kubectl")
-    parser.add_argument("--namespace", default="vigil-cameras", help="of the resources; default: vigil-cameras")
-    parser.add_argument(
-        "--credentials", type=Path, help="write the credentials of the active cameras into this file, readable by you"
-    )
-    parser.add_argument(
-        "--pipeline-token-file", type=Path, help="token that may read credentials; default: that of `vigil run` here"
-    )
-    add_connection_options(parser)
 
 
 def run_export(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.camera import AppliedCamera, AppliedConfiguration
 from vigil_transfer import frigate, own, viseron, zoneminder
-from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
+from vigil_transfer.connection import ConnectionProblemError, find_connection
 from vigil_transfer.output import Done, Report
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Problem
@@ -29,19 +29,6 @@ SYSTEMS: dict[str, Callable[[str, Mapping[str, str]], Plan]] = {
 
 class _UnreadableError(Exception):
     """A file or option cannot be used; the message names it."""
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `vigil import`."""
-    parser.add_argument("system", choices=sorted((*SYSTEMS, OWN, ZONEMINDER)), help="the system that wrote the file")
-    parser.add_argument(
-        "file", type=Path, nargs="+", help="its configuration; for zoneminder monitors.json zones.json"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
-    parser.add_argument("--env-file", type=Path, help="file of variables that the configuration uses (NAME=value)")
-    parser.add_argument("--credentials", type=Path, help="file that `vigil export --credentials` wrote; for vigil")
-    add_connection_options(parser)
-    parser.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
 
 
 def run_import(arguments: argparse.Namespace) -> int:
