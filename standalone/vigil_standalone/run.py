@@ -33,11 +33,13 @@ from vigil_standalone.state import USER, DataDirectory, storage_problem
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
 _SMALL_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""As in the detector's image: glibc returns freed frames to the system at once, and NumPy starts no threads."""
+"""As in the detector's image: glibc returns freed frames to the system at once and has two heaps for all threads, and
+NumPy starts no threads."""
 
 _STOP_ORDER = ("pipeline", "demo", "backend")
 
