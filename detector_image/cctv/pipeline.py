@@ -15,7 +15,7 @@ from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
 from cctv.common.cost_meter import CostMeter
 from cctv.common.events import Event
 from cctv.common.frame import Frame
-from cctv.common.jpeg import preview_jpeg
+from cctv.common.jpeg import WIDEST_PIXELS, preview_jpeg
 from cctv.common.mailbox import Mailbox
 from cctv.delivery.live import LiveView, Send
 from cctv.delivery.spool import Spool
@@ -269,7 +269,8 @@ class CameraPipeline:
             if frame is not None and self._is_outdated(frame):
                 continue
             if frame is not None and not self._stopping.is_set():
-                self._newest = frame
+                is_whole = self._camera.detection.uses_models or self._wants_frames()
+                self._newest = frame if is_whole else frame.shrunk(WIDEST_PIXELS)
                 self._analyse(frame, analysis)
             self._accept_camera_events()
             if frame is None and not self.is_streaming:

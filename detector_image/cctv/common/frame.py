@@ -119,6 +119,26 @@ class Frame:
             (self.width, self.height),
         )
 
+    def shrunk(self, widest_pixels: int) -> "Frame":
+        """Return the frame at most this wide, with pixels of its own: those of the decoder are no longer needed."""
+        source = self._pixels.av_frame
+        if source is None or max(self.width, source.width) <= widest_pixels:
+            return self
+        width, height = widest_pixels, max(2, round(self.height * widest_pixels / self.width))
+        pixel_format = source.format.name if source.format.name in _CROPPED_AS_PLANES else "yuv420p"
+        shrunk = _reformatter(source.width, source.height, source.format.name, width, height, pixel_format).reformat(
+            source, width, height, pixel_format, interpolation=Interpolation.BILINEAR, threads=1
+        )
+        return Frame(
+            width,
+            height,
+            self.received_at,
+            self.monotonic_seconds,
+            self.sequence,
+            _Pixels(av_frame=shrunk),
+            self.region,
+        )
+
     @classmethod
     def from_av(
         cls,

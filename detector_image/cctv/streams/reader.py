@@ -214,13 +214,16 @@ class _Watch(threading.Thread):
         reader.timestamps.begin_stream()
         reader.damage.begin_stream()
         self.progress_at = time.monotonic()
-        for number, picture in enumerate(source.frames()):
+        until_info = 0
+        for picture in source.frames():
             self.progress_at = time.monotonic()
             if self._is_superseded:  # checked after the frame's time, which must not be that of a later source
                 return
-            if number % _INFO_EVERY_PICTURES == 0 or (picture.width, picture.height) != (info.width, info.height):
-                info = source.info()
+            if not until_info or (picture.width, picture.height) != (info.width, info.height):
+                info, until_info = source.info(), _INFO_EVERY_PICTURES
+            until_info -= 1
             self._take(picture, info, reader)
+            del picture  # the next one may come seconds later, and a frame of 1080p is 3 MB
 
     def _take(self, picture: av.VideoFrame, info: StreamInfo, reader: Reader) -> None:
         now, received_at = self.progress_at, datetime.now(UTC)

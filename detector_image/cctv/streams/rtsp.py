@@ -10,7 +10,7 @@ the machine.
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any, cast
@@ -34,6 +34,7 @@ from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
 from cctv.streams.sparing import FrameDemand, SparingDecoder
 from cctv.streams.stillness import StillnessWatch
+from cctv.streams.temporary_decoder import Shape, TemporaryDecoder, configure
 from vigil_contracts.names import Reason, StreamTransport
 
 av.logging.set_level(None)  # suppress libav's own messages: they may repeat text from the camera
@@ -88,6 +89,10 @@ class RtspSource:
         self._read_timeout = read_timeout_seconds
         self._hardware = hardware or HardwareDecoding()
         self._decoder = SOFTWARE
+        self._temporary_decoder: TemporaryDecoder | None = None
+        """Decodes a stream that is not analysed, while its frames are needed."""
+        self._temporary_shape: Shape | None = None
+        """The shape of its last frame; None: the stream's own decoder has decoded the last one."""
         self._recorder = recorder
         self._display_aspect = display_aspect
         self._recording: Recording | None = None
@@ -122,11 +127,9 @@ class RtspSource:
             )
         self._video = container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
-            # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
-            self._video.codec_context.thread_count = 1
-            self._video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            if self._is_too_large():
-                raise self._too_large()
+            configure(self._video.codec_context)
+            if self._shape.is_too_large:
+                raise _too_large(self._shape)
             self._begin_storing(container)
         return self.info()
 
@@ -292,8 +295,8 @@ class RtspSource:
                 pictures = self._masked(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
-            if not pictures and self._is_too_large():
-                raise self._too_large()
+            if not pictures and self._shape.is_too_large:
+                raise _too_large(self._shape)
             if pictures:
                 last_picture_at, self._awaits_picture = time.monotonic(), False
                 self._decoder = self._hardware.decoder if is_by_hardware(pictures[-1]) else SOFTWARE
@@ -307,14 +310,14 @@ class RtspSource:
 
     def info(self) -> StreamInfo:
         assert self._container is not None, "open first"
-        context, rate = self._video.codec_context, self._video.average_rate
-        declared = context.sample_aspect_ratio
+        shape, rate = self._shape, self._video.average_rate
+        declared = shape.pixel_aspect
         if self._display_aspect is not None:
-            declared = pixel_aspect_of(self._display_aspect, context.width, context.height)
+            declared = pixel_aspect_of(self._display_aspect, shape.width, shape.height)
         return StreamInfo(
-            width=context.width,
-            height=context.height,
-            codec=context.name,
+            width=shape.width,
+            height=shape.height,
+            codec=self._video.codec_context.name,
             frames_per_second=float(rate) if rate else None,
             pixel_aspect=float(declared or 1.0),
             decoder=self._decoder,
@@ -374,34 +377,59 @@ class RtspSource:
         if self._sparing is None or is_stored or (self._is_analysed and self._video.codec_context.has_b_frames):
             return self._decode(packet)
         due = self._sparing.due(packet, time.monotonic())
-        pictures = [picture for each in due for picture in self._decode(each)]
-        return pictures[-1:] if len(due) > 1 else pictures  # of frames that are caught up, only the newest is of use
+        decode: Callable[[av.Packet[av.VideoStream]], list[av.VideoFrame]]
+        if self._is_analysed or self._hardware.decoder != SOFTWARE:
+            decode = self._decode
+        elif due.is_alone:
+            return self._decode_alone(packet)
+        else:
+            decode = self._decode_for_a_while
+        if len(due.packets) == 1:
+            return decode(packet)
+        # Of frames that are caught up, only the newest is of use. All together would need some hundred megabytes.
+        newest: list[av.VideoFrame] = []
+        for each in due.packets:
+            newest = decode(each)[-1:] or newest
+        return newest
 
-    def _decode(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+    def _decode_for_a_while(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        if self._temporary_decoder is None:
+            if not packet.size:  # the end of the stream
+                return []
+            self._temporary_decoder = TemporaryDecoder(self._video.codec_context)
+        return self._decode(packet, self._temporary_decoder)
+
+    def _decode_alone(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        """Return the frame of a keyframe. If it holds no whole frame, decode all packets from it on."""
+        self._temporary_decoder = None
+        decoder = TemporaryDecoder(self._video.codec_context)
+        pictures = self._decode(packet, decoder, is_alone=True)
+        if decoder.needs_more:
+            self._sparing = None
+            return self._decode(packet)
+        return pictures
+
+    def _decode(
+        self, packet: "av.Packet[av.VideoStream]", decoder: TemporaryDecoder | None = None, *, is_alone: bool = False
+    ) -> list[av.VideoFrame]:
         """Return the frames that a packet completes; none for a damaged packet."""
         try:
-            return packet.decode()
+            return packet.decode() if decoder is None else decoder.decode(packet, is_alone=is_alone)
         except av.error.InvalidDataError:
             return []
         except _LIBAV_ERRORS:
-            context = self._video.codec_context
+            shape = Shape.of(self._video.codec_context) if decoder is None else decoder.shape
             # libav resets the size where it refuses it before the decoder has ever had one.
-            if self._is_too_large() or not context.width:
-                raise self._too_large() from None
+            if shape.is_too_large or not shape.width:
+                raise _too_large(shape) from None
             raise
+        finally:
+            if decoder is None or decoder.shape.width:  # a damaged keyframe may not tell its size
+                self._temporary_shape = None if decoder is None else decoder.shape
 
-    def _is_too_large(self) -> bool:
-        context = self._video.codec_context
-        return context.width * context.height > MAX_PIXELS
-
-    def _too_large(self) -> StreamFault:
-        context = self._video.codec_context
-        size = f" of {context.width} × {context.height} pixels" if context.width else ""
-        return StreamFault(
-            Reason.STREAM_UNSUPPORTED,
-            text=f"The camera announces frames{size}, above the limit of {MAX_PIXELS / 10**6:.0f} million pixels."
-            " Lower its resolution, or enter the RTSP URL of its sub-stream.",
-        )
+    @property
+    def _shape(self) -> Shape:
+        return self._temporary_shape or Shape.of(self._video.codec_context)
 
     def _undecodable(self) -> StreamFault:
         announced, sent = self.info().codec, self._gate.media.codec
@@ -419,3 +447,12 @@ class RtspSource:
         return StreamFault(
             Reason.STREAM_UNSUPPORTED, text=f"The camera's packets arrive, but no frame can be decoded{why}"
         )
+
+
+def _too_large(shape: Shape) -> StreamFault:
+    size = f" of {shape.width} × {shape.height} pixels" if shape.width else ""
+    return StreamFault(
+        Reason.STREAM_UNSUPPORTED,
+        text=f"The camera announces frames{size}, above the limit of {MAX_PIXELS / 10**6:.0f} million pixels."
+        " Lower its resolution, or enter the RTSP URL of its sub-stream.",
+    )

@@ -1,6 +1,6 @@
 """Decode only keyframes until the frames between them are needed, and then catch up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import av
@@ -26,6 +26,15 @@ class FrameDemand:
     """Called for each frame that is not decoded."""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The packets to decode now, in their order."""
+
+    packets: "Sequence[av.Packet[av.VideoStream]]" = ()
+    is_alone: bool = False
+    """It is one keyframe whose decoder is not needed afterwards: if more is due later, so is the keyframe again."""
+
+
 class SparingDecoder:
     """Chooses the packets to decode. A frame between keyframes needs all packets since the last one.
 
@@ -45,28 +54,27 @@ class SparingDecoder:
         An analysed stream is decoded from its first packet on: some encoders refresh the picture without keyframes.
         """
 
-    def due(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> "list[av.Packet[av.VideoStream]]":
-        """Take the next packet and return those to decode now, in their order. `seconds`: on the monotonic clock."""
+    def due(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> Due:
+        """Take the next packet and return those to decode now. `seconds`: on the monotonic clock."""
         is_wanted = self._is_wanted(packet, seconds)
         if packet.is_keyframe:
             self._forget(is_complete=True)
             if is_wanted or self._watch is not None or seconds - self._decoded_at >= KEYFRAME_SECONDS:
                 self._decoded_at = seconds
-                return [packet]
+                is_alone = not is_wanted and self._watch is None
+                if is_alone:  # those that follow need it, if they are decoded later
+                    self._keep(packet)
+                return Due([packet], is_alone=is_alone)
         if not packet.size:  # the end of the stream: release what the decoder holds
-            return [packet]
+            return Due([packet])
         if is_wanted and self._is_complete:
             due = [*self._kept, packet]
             self._forget(is_complete=True)
-            return due
+            return Due(due)
         self._demand.on_skipped()
-        if not self._is_complete:
-            return []
-        self._kept.append(packet)
-        self._kept_bytes += packet.size
-        if len(self._kept) > MAX_KEPT_PACKETS or self._kept_bytes > MAX_KEPT_BYTES:
-            self._forget(is_complete=False)
-        return []
+        if self._is_complete:
+            self._keep(packet)
+        return Due()
 
     def _is_wanted(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> bool:
         is_wanted = self._demand.wants_frames()
@@ -74,6 +82,12 @@ class SparingDecoder:
             return is_wanted
         self._watch.note(packet.size, is_keyframe=packet.is_keyframe, seconds=seconds, is_calm=not is_wanted)
         return is_wanted or not self._watch.is_still(seconds)
+
+    def _keep(self, packet: "av.Packet[av.VideoStream]") -> None:
+        self._kept.append(packet)
+        self._kept_bytes += packet.size
+        if len(self._kept) > MAX_KEPT_PACKETS or self._kept_bytes > MAX_KEPT_BYTES:
+            self._forget(is_complete=False)
 
     def _forget(self, *, is_complete: bool) -> None:
         self._kept, self._kept_bytes, self._is_complete = [], 0, is_complete

@@ -38,7 +38,7 @@ def pictures(container: "InputContainer", wants_frames: Callable[[], bool]) -> "
         if stream.codec_context.has_b_frames:
             yield from packet.decode()
             continue
-        due = sparing.due(packet, float((packet.pts or 0) * packet.time_base))
+        due = sparing.due(packet, float((packet.pts or 0) * packet.time_base)).packets
         decoded = [picture for each in due for picture in each.decode()]
         yield from decoded[-1:] if len(due) > 1 else decoded
 

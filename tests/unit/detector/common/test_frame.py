@@ -132,6 +132,27 @@ def test_a_crop_has_at_least_two_pixels_at_the_last_edge() -> None:
     assert decoded("yuv420p").crop(Box(1.0, 1.0, 1.0, 1.0)).region == Box(48 / 50, 34 / 36, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "bgr24"])
+def test_a_shrunk_frame_shows_the_same(pixel_format: str) -> None:
+    frame = decoded(pixel_format)
+
+    shrunk = frame.shrunk(24)
+
+    assert (shrunk.width, shrunk.height) == (24, 17)
+    assert (shrunk.received_at, shrunk.monotonic_seconds, shrunk.sequence) == (NOW, 1.0, 7)
+    assert np.abs(shrunk.bgr()[8, 3].astype(int) - frame.bgr()[18, 6]).max() < 12
+    assert np.abs(shrunk.bgr()[8, 20].astype(int) - frame.bgr()[18, 40]).max() < 12
+    assert frame.shrunk(50) is frame, "it is not wider"
+
+
+def test_a_shrunk_frame_keeps_the_display_shape() -> None:
+    video_frame = av.VideoFrame.from_ndarray(picture(), format="bgr24").reformat(format="yuv420p")
+
+    shrunk = Frame.from_av(video_frame, NOW, 1.0, 7, 2.0).shrunk(50)
+
+    assert (shrunk.width, shrunk.height) == (50, 18)
+
+
 def test_conversions_are_cached() -> None:
     frame = decoded("yuv420p")
     assert frame.bgr() is frame.bgr()

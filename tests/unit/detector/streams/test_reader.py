@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import sys
 import threading
 import time
 import weakref
@@ -121,6 +122,39 @@ def test_an_ended_connection_is_freed_while_the_next_one_runs() -> None:
     finally:
         gc.enable()
         assert reader.stop(5.0)
+
+
+class NoMailbox(Mailbox[Frame]):
+    """Drops frames at once."""
+
+    def put(self, item: Frame) -> bool:
+        return False
+
+
+class SlowSource(HangingSource):
+    """Counts who holds a frame while the next one is awaited."""
+
+    def __init__(self) -> None:
+        super().__init__(is_obedient=True)
+        self.references: list[int] = []
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        for _ in range(2):
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            yield picture
+            self.references.append(sys.getrefcount(picture))
+        yield from super().frames()
+
+
+def test_the_reader_holds_no_frame_while_it_waits() -> None:
+    """Of a stream that no model analyses, the next one may come seconds later."""
+    source = SlowSource()
+    reader = Reader(1, lambda: source, 30.0, NoMailbox(), CameraHealth(lambda: None), Metrics(), OPTIONS)
+    reader.start()
+    _watched_until(reader, lambda: len(source.references) == 2)
+
+    assert reader.stop(5.0)
+    assert max(source.references) <= 2, "this source alone, and the argument of getrefcount"
 
 
 def test_hanging_thread_is_abandoned_and_replaced(started: Started, caplog: pytest.LogCaptureFixture) -> None:

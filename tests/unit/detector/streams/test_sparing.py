@@ -22,7 +22,7 @@ class Demand:
 
 
 def due(decoder: SparingDecoder, packet: Packet) -> list[int]:
-    return [cast("Packet", one).number for one in decoder.due(cast("Any", packet), packet.number / 10)]
+    return [cast("Packet", one).number for one in decoder.due(cast("Any", packet), packet.number / 10).packets]
 
 
 def test_packets_since_the_keyframe_are_decoded_when_wanted() -> None:
@@ -32,7 +32,7 @@ def test_packets_since_the_keyframe_are_decoded_when_wanted() -> None:
     assert due(decoder, Packet(1, is_keyframe=True)) == [1]
     assert [due(decoder, Packet(number)) for number in (2, 3)] == [[], []]
     demand.is_wanted = True
-    assert due(decoder, Packet(4)) == [2, 3, 4]
+    assert due(decoder, Packet(4)) == [1, 2, 3, 4], "with the keyframe, which another decoder has decoded"
     assert due(decoder, Packet(5)) == [5]
     demand.is_wanted = False
     assert due(decoder, Packet(6)) == []
@@ -54,6 +54,21 @@ def test_keyframes_that_follow_closely_are_decoded_only_if_wanted() -> None:
     demand.is_wanted = True
     assert due(decoder, Packet(113)) == [110, 111, 112, 113], "with the keyframe that was not decoded"
     assert due(decoder, Packet(120, is_keyframe=True)) == [120]
+
+
+def test_keyframes_that_no_packet_follows_are_alone() -> None:
+    demand = Demand()
+    decoder = SparingDecoder(FrameDemand(demand))
+
+    def is_alone(packet: Packet, decoder: SparingDecoder = decoder) -> bool:
+        return decoder.due(cast("Any", packet), packet.number / 10).is_alone
+
+    assert is_alone(Packet(0, is_keyframe=True))
+    assert not is_alone(Packet(1))
+    demand.is_wanted = True
+    assert not is_alone(Packet(50, is_keyframe=True)), "the next packets are decoded after it"
+    analysed = SparingDecoder(FrameDemand(lambda: False), StillnessWatch())
+    assert not is_alone(Packet(0, is_keyframe=True), analysed), "the scene may move with the next packet"
 
 
 def test_long_gap_between_keyframes_keeps_memory_bounded() -> None:
