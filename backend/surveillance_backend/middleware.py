@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.common import CommonMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
 
@@ -79,6 +80,18 @@ class NulMiddleware:
         if "\x00" in request.path_info:
             errors["detail"] = f"The path {NO_NUL}."
         return JsonResponse(errors, status=400) if errors else self.get_response(request)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Adds a missing slash at the end of a URL by a redirect, but not to a URL to which the API is sent something.
+
+    A client that follows the redirect sends a GET, whose answer looks like a success; curl prints nothing.
+    """
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        """Return whether the URL exists with a slash, and the request may be sent to it anew."""
+        is_write = request.path_info.startswith("/api/") and request.method not in {"GET", "HEAD"}
+        return not is_write and super().should_redirect_with_slash(request)
 
 
 class MethodPageMiddleware:

@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "surveillance_backend.middleware.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "surveillance_backend.middleware.PageLocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "surveillance_backend.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vigil_apps.identity.passwords.LocalSessionsMiddleware",

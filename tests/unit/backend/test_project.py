@@ -239,3 +239,16 @@ def test_keys_rotate(settings: Any) -> None:
     assert decrypt(again) == "rtsp://u:p@h/1"
     with pytest.raises(CredentialsUnreadableError):
         decrypt(stored)
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_a_write_to_a_url_without_its_slash_names_the_url(method: str) -> None:
+    """A redirect made clients send a GET, whose answer looked like a success."""
+    answer = getattr(Client(), method)("/api/cameras")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "This URL ends with a slash: /api/cameras/"})
+
+
+@pytest.mark.parametrize("path", ["/api/cameras", "/dashboard/alerts"])
+def test_a_read_of_a_url_without_its_slash_is_redirected(path: str) -> None:
+    answer = Client().get(f"{path}?state=all")
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"{path}/?state=all")

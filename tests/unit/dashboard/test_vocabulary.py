@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from vigil_apps import dashboard
 from vigil_apps.audit.models import Action, Via
+from vigil_apps.dashboard.templatetags.vigil import changed
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS, CHOICES, PHASE_LOOKS, TROUBLED_PHASES
 from vigil_apps.notifications.core.names import MessageKind, MessageState
 from vigil_contracts.names import AlertType, CameraPhase
@@ -40,3 +43,8 @@ def test_every_stored_value_has_a_label() -> None:
     stored = [*MessageKind, *MessageState, *(each.value for each in (*Action, *Via))]
     assert CHOICES.keys() == {str(value) for value in stored}
     assert len(set(stored)) == len(stored)
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), ("", "–"), (False, "False"), (0, "0"), ("Gate", "Gate")])
+def test_a_value_of_the_audit_log_is_never_empty(value: object, text: str) -> None:
+    assert changed(value) == text

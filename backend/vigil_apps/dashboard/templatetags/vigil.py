@@ -68,7 +68,7 @@ def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
 @register.simple_tag
 def changed(value: object) -> SafeString | str:
     """Return a value of the audit log: times as `moment` displays them, other values as text, shortened if long."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     text = str(value)
     found = parse_datetime(text) if _POINT_IN_TIME.fullmatch(text) else None
