@@ -1,6 +1,6 @@
 """Keep compiled networks on disk. A later start neither reads nor compiles them, which saves most of its CPU time.
 
-`<model folder>/compiled/v2-<key>/` holds `network.json` and a file for each input size. The key is a hash of the
+`<model folder>/compiled/v3-<key>/` holds `network.json` and a file for each input size. The key is a hash of the
 network's files, the OpenVINO release, the processor with the instructions in use, and the precision: if any of them
 changes, the folder is another. Files are written to a temporary name and moved into place, and each begins with the
 hash of its content. If the folder is not writable, each start compiles.
@@ -26,7 +26,7 @@ from cctv.detectors.network_metadata import metadata_files
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 """Increase it when the preparation of networks changes; earlier folders are then ignored."""
 _MOST_FOLDERS = 12
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -42,6 +42,8 @@ class KnownNetwork:
     input_size: Size
     is_resizable: bool
     is_quantised: bool
+    is_cut: bool
+    """Whether its compiled forms end before its head's last operations: see `openvino_head`."""
 
     def to_json(self) -> str:
         """Return a text for `from_json`."""
@@ -66,6 +68,7 @@ class KnownNetwork:
             (int(width), int(height)),
             bool(found["is_resizable"]),
             bool(found["is_quantised"]),
+            bool(found["is_cut"]),
         )
 
 

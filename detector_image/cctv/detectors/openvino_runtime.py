@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import numpy as np
 import openvino as ov
 
 from cctv.common.frame import Frame
+from cctv.detectors import yolo_grids
 from cctv.detectors.compiled_networks import CompiledNetworks, KnownNetwork
 from cctv.detectors.cpu_instructions import choose_instructions
 from cctv.detectors.devices import CPU, OPENVINO_NAMES, checked_device, openvino_device
@@ -27,6 +29,7 @@ from cctv.detectors.families import recognise
 from cctv.detectors.families.base import Head
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
+from cctv.detectors.openvino_head import can_cut, cut_head
 from cctv.detectors.openvino_network import STRIDE, Network, last_line, read_network, with_input_size
 
 log = logging.getLogger(__name__)
@@ -117,6 +120,9 @@ class OpenVinoModel:
         known = self._known_network()
         self._head = recognise(known.info)
         self._output_names = tuple(tensor.name for tensor in known.info.outputs)
+        self._is_cut = known.is_cut
+        if known.is_cut:
+            self._head, self._output_names = replace(self._head, decode=yolo_grids.decode), yolo_grids.OUTPUTS
         if known.is_quantised and precision == "auto":
             self._options |= _quantised_option(self._device)
         used = "int8" if known.is_quantised else _precision_of(self._core, self._device, self._options)
@@ -175,7 +181,8 @@ class OpenVinoModel:
         if self._kept is not None and (known := self._kept.network()) is not None:
             return known
         network = self._unused = read_network(self._core, self.path)
-        known = KnownNetwork(network.info, network.input_size, network.resizable, network.is_quantised)
+        is_cut = self._device == "CPU" and can_cut(self._core, network.model)
+        known = KnownNetwork(network.info, network.input_size, network.resizable, network.is_quantised, is_cut)
         if self._kept is not None:
             self._kept.keep_network(known)
         return known
@@ -203,7 +210,8 @@ class OpenVinoModel:
         # Read again for each size: keeping an uncompiled network takes as much memory as its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
-            return self._core.compile_model(with_input_size(network, size), self._device, options)
+            model = with_input_size(network, size)
+            return self._core.compile_model(cut_head(model) if self._is_cut else model, self._device, options)
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(
