@@ -23,6 +23,8 @@ PATIENCE_SECONDS = 10.0
 """The detector's default: a busy machine must not look like a silent camera."""
 LITTLE_PATIENCE_SECONDS = 1.5
 """For tests with a silent camera."""
+SPEED = 4.0
+"""Of cameras in tests that measure no time: seconds of the stream in one second."""
 
 
 @dataclass

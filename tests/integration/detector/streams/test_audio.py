@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 import pytest
-from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.integration.detector.streams.conftest import LOOPBACK, SPEED
 from tests.integration.services.camera_audio import TRACK, Audio
 from tests.integration.services.made_clips import SIGNALS, make_clip_with_sound, signals_of
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
@@ -110,7 +110,7 @@ def test_clip_audio_is_synchronous(watched_by_kind: dict[str, Watched], audio: s
 
 
 def test_audio_is_requested_only_if_configured(clip: Clip) -> None:
-    with misbehaving_camera(Script(clip=clip, once=True, audio=Audio())) as camera:
+    with misbehaving_camera(Script(clip=clip, once=True, speed=SPEED, audio=Audio())) as camera:
         watched = watch(camera.url, records_audio=False)
         assert camera.requests.count("SETUP") == 1
         assert not camera.last["SETUP"].uri.endswith(TRACK)
@@ -130,7 +130,7 @@ def test_audio_is_requested_only_if_configured(clip: Clip) -> None:
 def test_bad_audio_does_not_affect_the_video(
     clip: Clip, audio: Audio | None, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
+    with misbehaving_camera(Script(clip=clip, once=True, speed=SPEED, audio=audio)) as camera:
         watched = watch(camera.url)
     assert watched.frames >= 38
     assert watched.ended.reason is Reason.STREAM_ENDED
@@ -142,7 +142,9 @@ def test_bad_audio_does_not_affect_the_video(
 
 def test_rejected_audio_is_not_requested_again(clip: Clip) -> None:
     recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: None)
-    with misbehaving_camera(Script(clip=clip, once=True, one_session=True, audio=Audio(setup_status=500))) as camera:
+    with misbehaving_camera(
+        Script(clip=clip, once=True, speed=SPEED, one_session=True, audio=Audio(setup_status=500))
+    ) as camera:
         watch(camera.url, recorder=recorder)
         assert (camera.connections, camera.requests.count("SETUP")) == (2, 3)
         watch(camera.url, recorder=recorder)

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 from tests.cluster.polling import eventually
-from tests.integration.detector.streams.conftest import LITTLE_PATIENCE_SECONDS, LOOPBACK, PATIENCE_SECONDS, Watch
+from tests.integration.detector.streams.conftest import (
+    LITTLE_PATIENCE_SECONDS,
+    LOOPBACK,
+    PATIENCE_SECONDS,
+    SPEED,
+    Watch,
+)
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
@@ -92,7 +98,7 @@ def test_wrong_password_is_tried_once(clip: Clip, challenge: str) -> None:
 
 
 def test_camera_without_options_support_is_analysed(clip: Clip) -> None:
-    with misbehaving_camera(Script(clip=clip, once=True)) as camera:
+    with misbehaving_camera(Script(clip=clip, once=True, speed=SPEED)) as camera:
         assert fault_of(camera.url).reason is Reason.STREAM_ENDED
 
 
@@ -284,7 +290,7 @@ def test_unanswered_teardown_delays_closing_by_at_most_a_second(clip: Clip) -> N
 
 def test_resolution_change_during_the_stream(clip: Clip, watch: Watch, tmp_path: Path) -> None:
     other = load_clip(make_clip(tmp_path / "other.mp4", size=(640, 352), seed=2))
-    with misbehaving_camera(Script(clip=clip, then_clip=other, then_after_seconds=4.0)) as camera:
+    with misbehaving_camera(Script(clip=clip, then_clip=other, then_after_seconds=4.0, speed=SPEED)) as camera:
         watched = watch(camera.url)
 
         eventually(lambda: any(frame.width == 640 for frame in watched.frames), 20, "pictures of the other size")
@@ -334,7 +340,7 @@ def test_frames_that_become_too_large_are_not_decoded(
 def test_lost_and_corrupt_packets_cost_frames_but_not_the_stream(
     clip: Clip, watch: Watch, fault: dict[str, float]
 ) -> None:
-    with misbehaving_camera(Script(clip=clip, **fault)) as camera:  # type: ignore[arg-type]
+    with misbehaving_camera(Script(clip=clip, speed=SPEED, **fault)) as camera:  # type: ignore[arg-type]
         watched = watch(camera.url)
 
         eventually(lambda: len(watched.frames) >= 40, 30, "pictures")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.integration.detector.streams.conftest import LOOPBACK, SPEED
 from tests.integration.services.camera_audio import Audio
 from tests.integration.services.made_clips import SIGNALS, make_clip_with_sound, signals_of
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
@@ -91,7 +91,7 @@ def test_recorded_audio_is_in_step_with_the_video(recorded_by_kind: dict[str, li
 
 
 def test_audio_is_recorded_only_if_configured(clip: Clip, tmp_path: Path) -> None:
-    with misbehaving_camera(Script(clip=clip, once=True, audio=Audio())) as camera:
+    with misbehaving_camera(Script(clip=clip, once=True, speed=SPEED, audio=Audio())) as camera:
         segments = record(camera.url, tmp_path / "spool", records_audio=False)
         assert camera.requests.count("SETUP") == 1
     assert segments
@@ -109,7 +109,7 @@ def test_audio_is_recorded_only_if_configured(clip: Clip, tmp_path: Path) -> Non
 def test_without_usable_audio_the_video_is_recorded_and_the_log_says_why(
     clip: Clip, tmp_path: Path, audio: Audio | None, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
+    with misbehaving_camera(Script(clip=clip, once=True, speed=SPEED, audio=audio)) as camera:
         segments = record(camera.url, tmp_path / "spool")
     assert sum(one.facts.frames for one in segments) >= 38
     assert all("mp4a" not in one.facts.codecs for one in segments)

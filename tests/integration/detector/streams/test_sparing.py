@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 import pytest
-from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.integration.detector.streams.conftest import LOOPBACK, SPEED
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
@@ -18,8 +18,6 @@ from cctv.streams.sparing import FrameDemand
 from cctv.streams.stillness import StillnessWatch
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
-
-SPEED = 4.0
 
 
 @pytest.fixture
