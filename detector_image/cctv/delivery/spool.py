@@ -156,7 +156,7 @@ class Spool:
                 following = next((entry for entry in queue if entry.is_alert), queue[0])
                 if time.time() - _modification_time(following.path) <= self._max_age_seconds:
                     return following
-                self._remove(following, "old")
+                self._drop(following, "old")
             return None
 
     def read(self, entry: Entry) -> tuple[Submission, bytes]:
@@ -172,8 +172,10 @@ class Spool:
 
     def done(self, entry: Entry) -> None:
         """Delete an entry that the API has stored."""
+        # Without the lock: on a busy disk this takes milliseconds, for which the other cameras must not wait.
+        entry.path.unlink(missing_ok=True)
         with self._lock:
-            self._remove(entry, "")
+            self._forget(entry)
 
     def bury(self, entry: Entry, reason: str) -> None:
         """Move an entry that the API rejects permanently to the dead letters, with the reason."""
@@ -183,7 +185,8 @@ class Spool:
                 folder.mkdir(exist_ok=True)
                 (folder / f"{entry.path.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
                 entry.path.rename(folder / entry.path.name)
-            self._remove(entry, "")
+            entry.path.unlink(missing_ok=True)
+            self._forget(entry)
             self._trim_dead()
 
     def cameras(self) -> list[int]:
@@ -231,18 +234,22 @@ class Spool:
         entries = [entry for queue in queues for entry in queue if for_alert or not entry.is_alert]
         if not entries:
             return False
-        self._remove(min(entries, key=lambda entry: (entry.is_alert, entry.sequence)), why)
+        self._drop(min(entries, key=lambda entry: (entry.is_alert, entry.sequence)), why)
         return True
 
-    def _remove(self, entry: Entry, dropped_because: str) -> None:
+    def _drop(self, entry: Entry, why: str) -> None:
+        if self._forget(entry):
+            entry.path.unlink(missing_ok=True)
+            self._on_drop(entry.camera_id, why)
+
+    def _forget(self, entry: Entry) -> bool:
+        """Take an entry out of its queue; return whether it was there: it may have been dropped while it was sent."""
         queue = self._queues.get(entry.camera_id)
         if not queue or entry not in queue:
-            return  # dropped for lack of space while it was being sent
+            return False
         queue.remove(entry)
         self._bytes -= entry.size_bytes
-        entry.path.unlink(missing_ok=True)
-        if dropped_because:
-            self._on_drop(entry.camera_id, dropped_because)
+        return True
 
     def _trim_dead(self) -> None:
         letters = [path for path in self._dead.glob("*/*") if path.suffix in _SUFFIXES]

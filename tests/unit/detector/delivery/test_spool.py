@@ -4,9 +4,11 @@ import errno
 import json
 import os
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,35 @@ def test_first_in_first_out_per_camera_over_a_restart(opened: Callable[..., Spoo
     assert drain(again, 2) == names
     assert again.waiting().alerts == 0
     assert again.waiting().size_bytes == 0
+
+
+def test_a_slow_deletion_does_not_delay_other_cameras(
+    opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    spool.append(alert(1, "event-sent"), b"")
+    spool.append(alert(2, "event-next"), b"")
+    began, may_end, unlink = threading.Event(), threading.Event(), Path.unlink
+
+    def slow(path: Path, missing_ok: bool = False) -> None:
+        began.set()
+        assert may_end.wait(10)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", slow)
+    sent = head(spool, 1)
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            deletion = threads.submit(spool.done, sent)
+            assert began.wait(10)
+            following = threads.submit(spool.head, 2).result(10)
+            assert not deletion.done()
+        finally:
+            may_end.set()
+        deletion.result(10)
+    assert following is not None
+    assert not sent.path.exists()
+    assert spool.waiting().alerts == 1
 
 
 def test_entries_round_trip(opened: Callable[..., Spool], tmp_path: Path) -> None:
