@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run everything that CI runs, fast parts first. Each step prints its name and duration.
+# Run everything that CI runs, fast parts first. Each step prints its name and duration. Lint and the preparation run
+# beside the unit tests: neither uses a core all the time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
@@ -42,18 +43,20 @@ export -f prepare step optional_step
 setsid bash -euo pipefail -c prepare >build/preparation.log 2>&1 &
 preparation=$!
 export -fn prepare step optional_step
-trap 'kill -- "-$preparation" 2>/dev/null || true' EXIT
+bash tools/lint.sh >build/lint.log 2>&1 &
+lint=$!
+trap 'kill -- "-$preparation" "$lint" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
-
-step "lint and types" bash tools/lint.sh
-step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
-prepared() {
+result_of() { # result_of PROCESS OUTPUT
   local status=0
-  wait "$preparation" || status=$?
-  cat build/preparation.log
+  wait "$1" || status=$?
+  cat "$2"
   return "$status"
 }
-step "preparation of the integration tests, begun with the first step" prepared
+
+step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
+step "lint and types, begun with the first step" result_of "$lint" build/lint.log
+step "preparation of the integration tests, begun with the first step" result_of "$preparation" build/preparation.log
 # The third worker runs only what mostly waits (tests/scheduling.py).
 step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
   --numprocesses 3 --dist loadgroup --no-loadscope-reorder
