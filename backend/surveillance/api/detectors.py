@@ -86,6 +86,8 @@ class ActiveCamerasView(SharedTokens, APIView):
     """The cameras to analyse. Polls without news are answered by the same steps (`surveillance.intake`)."""
 
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
+    version: int | None = None
+    """The version of the camera list, if it was read together with the tokens."""
 
     @extend_schema(
         summary="List active cameras",
@@ -134,7 +136,8 @@ class ActiveCamerasView(SharedTokens, APIView):
         """Read the request. Raises an API error."""
         scope = scope_of(request)
         group = request.query_params.get("group", "")[:64]
-        version = camera_list_version()  # before the list: a response may be newer than its tag, never older
+        # Before the list: a response may be newer than its tag, never older.
+        version = camera_list_version() if self.version is None else self.version
         user, now = user_of(request), timezone.now()
         cluster = cluster_of(request, now)
         asks = f"{user.pk}{'s' if user.is_superuser else ''}"

@@ -26,6 +26,10 @@ CONFIGURATION_FORMAT = 3
 """Increase it with the response format, so that clients do not reuse a cached response in the old format."""
 
 
+CAMERA_LIST_VERSION = "(SELECT number FROM surveillance_cameralistversion WHERE id = 1)"
+"""The SQL expression of `camera_list_version`; NULL stands for 0."""
+
+
 def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
     """Return the existing cameras with only their names, owners and sites: all that storing an alert needs.
 
@@ -41,8 +45,8 @@ def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
 
 def camera_list_version() -> int:
     """Return a number that increases with every camera change. Read it before the list that it identifies."""
-    rows = rows_of("SELECT number FROM surveillance_cameralistversion WHERE id = %s", 1)
-    return int(rows[0][0]) if rows else 0
+    ((number,),) = rows_of(f"SELECT {CAMERA_LIST_VERSION}")
+    return int(number or 0)
 
 
 def are_objects_reported() -> bool:

@@ -18,7 +18,7 @@ LAST_USE_PRECISION = timedelta(minutes=1)
 """Maximum delay of the last-used time: writing it with each request would cost more than the request."""
 _Rights = tuple[Any, ...]
 _VALID = (
-    "SELECT token.digest, token.scope, token.camera_id, token.user_id, owner.is_superuser"
+    "SELECT token.digest, {also}, token.scope, token.camera_id, token.user_id, owner.is_superuser"
     " FROM accounts_authtoken token JOIN auth_user owner ON owner.id = token.user_id"
     " WHERE token.digest IN (%s) AND owner.is_active AND (token.expiry IS NULL OR token.expiry > %s)"
 )
@@ -81,8 +81,13 @@ def recent_valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
     Each use reads from the database whether the tokens are still valid and what they may do. Everything else about a
     token and its user may be a minute old.
     """
+    return recent_valid_tokens_and("NULL", digests)[0]
+
+
+def recent_valid_tokens_and(scalar: str, digests: Collection[str]) -> tuple[dict[str, AuthToken], Any]:
+    """Return the tokens and the value of an SQL expression from the same statement; None without a valid token."""
     now = timezone.now()
-    rights = _valid_rights(digests, now)
+    rights, value = _valid_rights(scalar, digests, now)
     recent = {digest: _recent_token(digest, one, now) for digest, one in rights.items()}
     found = {digest: token for digest, token in recent.items() if token is not None}
     missing = rights.keys() - found.keys()
@@ -93,12 +98,13 @@ def recent_valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
         # The rights were read first: if they have changed since then, the next use loads the token again.
         _RECENT.update({digest: (rights[digest], token) for digest, token in loaded.items()})
         found |= loaded
-    return found
+    return found, value
 
 
-def _valid_rights(digests: Collection[str], now: datetime) -> dict[str, _Rights]:
+def _valid_rights(scalar: str, digests: Collection[str], now: datetime) -> tuple[dict[str, _Rights], Any]:
     expired_at = connection.ops.adapt_datetimefield_value(now)
-    return {digest: tuple(rights) for digest, *rights in rows_of(_VALID, list(digests), str(expired_at))}
+    rows = rows_of(_VALID.format(also=scalar), list(digests), str(expired_at))
+    return {digest: tuple(rights) for digest, _, *rights in rows}, rows[0][1] if rows else None
 
 
 def _recent_token(digest: str, rights: _Rights, now: datetime) -> AuthToken | None:

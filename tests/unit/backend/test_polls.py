@@ -13,6 +13,7 @@ from surveillance.intake.answers import Answer, Sent, poll_answers
 from surveillance.intake.application import UnchangedPolls
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_set_active
+from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 
 PATH = "/api/active-cameras/"
@@ -48,6 +49,24 @@ def test_poll_without_news_is_answered_like_by_django(pipeline: Party, query: st
     assert answer.status == expected.status_code == 304
     assert {name.decode(): value.decode() for name, value in answer.headers} == dict(expected.items())
     assert answer.body == expected.content == b""
+
+
+@pytest.mark.django_db
+def test_polls_of_a_group_need_one_statement(camera: Camera, pipeline: Party, django_assert_num_queries: Any) -> None:
+    """It reads the tokens and the version of the list."""
+    sent = [poll(one, by_django(one)["ETag"]) for one in (pipeline, party(camera.user, Scope.USER))]
+    assert None not in poll_answers(sent)
+    with django_assert_num_queries(1):
+        assert None not in poll_answers(sent)
+
+
+@pytest.mark.django_db
+def test_poll_with_a_revoked_token_is_djangos(pipeline: Party) -> None:
+    sent = poll(pipeline, by_django(pipeline)["ETag"])
+    assert poll_answers([sent]) != [None]
+    AuthToken.objects.filter(user=pipeline.user).delete()
+    assert poll_answers([sent]) == [None]
+    assert by_django(pipeline).status_code == 401
 
 
 @pytest.mark.django_db
