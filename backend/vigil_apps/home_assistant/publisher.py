@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 SETTINGS_SECONDS = 3.0
 """How often settings are read and the lease is renewed."""
+DISABLED_SECONDS = 30.0
+"""The same while the integration is disabled and this is the only process: a change of the settings wakes it."""
 POLL_SECONDS = 0.15
 EXPIRY_SECONDS = 1.0
 """How often, at least, cameras whose detector is silent are looked for."""
@@ -55,6 +57,8 @@ class Publisher(threading.Thread):
         self._row: HomeAssistant | None = None
         self._is_leaving = False
         """Whether the integration is disabled, and only its devices are still to be removed."""
+        self._is_disabled = False
+        """Whether there was nothing to do when the settings were last read."""
         self._recorded: tuple[bool, str] | None = None
         self._connections = 0
         self._settings_at = -SETTINGS_SECONDS
@@ -98,12 +102,13 @@ class Publisher(threading.Thread):
         except Exception as error:  # noqa: BLE001 the thread must survive every error
             logger.warning("could not publish to Home Assistant: %s; retrying", type(error).__name__)
             self._session = None
+            self._is_disabled = False
         finally:
             close_old_connections()
 
     def _pause_seconds(self) -> float:
         if self._connection is None:
-            return poll_seconds(SETTINGS_SECONDS)
+            return DISABLED_SECONDS if self._is_disabled and is_only_process() else poll_seconds(SETTINGS_SECONDS)
         return min(poll_seconds(POLL_SECONDS), EXPIRY_SECONDS)
 
     def _turn(self) -> None:
@@ -129,13 +134,16 @@ class Publisher(threading.Thread):
         """Connect, reconnect or disconnect as the settings and the lease require."""
         row = home_assistant()
         is_wanted = is_publishing(row)
+        self._is_disabled = False
         object_reports_set(is_on=is_wanted, now=timezone.now())
         if is_wanted and is_url_unreadable(row):
             connection_record(is_connected=False, problem=URL_UNREADABLE)
             return self._disconnect()
         self._note_leaving(is_leaving=has_devices_to_remove(row) and not is_url_unreadable(row))
         if not is_wanted and not self._is_leaving:
-            return self._leave()
+            self._leave()
+            self._is_disabled = True
+            return None
         if not lease_acquire(holder=self._holder, now=timezone.now(), is_only_process=is_only_process()):
             return self._disconnect()
         row = home_assistant()  # with the position that the former holder has stored

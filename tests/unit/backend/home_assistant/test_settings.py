@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from tests.unit.backend.conftest import Party
 from tests.unit.backend.home_assistant.conftest import Broker as RetainingBroker
 
@@ -11,9 +13,9 @@ from vigil_apps.audit.models import AuditEntry
 from vigil_apps.home_assistant import publisher as publisher_module
 from vigil_apps.home_assistant.core.settings import Broker
 from vigil_apps.home_assistant.models import HomeAssistant, PublishedDevice
-from vigil_apps.home_assistant.publisher import Publisher
+from vigil_apps.home_assistant.publisher import SETTINGS_SECONDS, Publisher
 from vigil_apps.home_assistant.selectors import broker_of, home_assistant
-from vigil_apps.home_assistant.services import settings_update
+from vigil_apps.home_assistant.services import CHANGED, settings_update
 from vigil_apps.sites.models import Site
 
 URL = "/api/home-assistant/"
@@ -121,3 +123,42 @@ def test_devices_are_removed_when_the_broker_is_back_after_the_integration_was_d
     publisher.reread()
     publisher.turn()
     assert len(connections) == 1
+
+
+@pytest.mark.parametrize(("is_only_process", "seconds"), [(True, 30.0), (False, 3.0)], ids=["only", "one of several"])
+def test_disabled_integration_reads_its_settings_rarely_if_a_change_must_wake_it(
+    row: HomeAssistant,
+    is_only_process: bool,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    monkeypatch.setattr(publisher_module, "is_only_process", lambda: is_only_process)
+    settings_update(values={"is_enabled": False})
+    publisher = Publisher()
+    publisher.turn()
+    assert publisher._pause_seconds() == seconds
+    CHANGED.add(publisher._settings_news)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            settings_update(values={"is_enabled": True})
+    finally:
+        CHANGED.discard(publisher._settings_news)
+    assert publisher._news.is_set(), "the change wakes it"
+
+
+def test_disabled_integration_is_tried_again_soon_after_a_failure(
+    row: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "is_only_process", lambda: True)
+    settings_update(values={"is_enabled": False})
+    publisher = Publisher()
+    publisher.turn()
+
+    def fail() -> HomeAssistant:
+        raise OperationalError
+
+    monkeypatch.setattr(publisher_module, "home_assistant", fail)
+    publisher.reread()
+    publisher.turn()
+    assert publisher._pause_seconds() == SETTINGS_SECONDS
