@@ -89,7 +89,7 @@ class SlashMiddleware(CommonMiddleware):
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        """Return whether the URL exists with a slash, and the request may be sent to it anew."""
+        """Return whether the URL exists with a slash, and the request may be sent to it again."""
         is_write = request.path_info.startswith("/api/") and request.method not in {"GET", "HEAD"}
         return not is_write and super().should_redirect_with_slash(request)
 
