@@ -68,7 +68,8 @@ def is_rewritten(content: bytes) -> bool:
     """
     if _library is None:
         return False
-    found = _head().match(content)
+    head = _head()
+    found = head.match(content) if head is not None else None
     if found is None or _UNUSUAL.search(content, found.end(), len(content) - 1):
         return False
     handle = _library.tjInitDecompress()
@@ -89,9 +90,11 @@ _UNUSUAL = re.compile(rb"\xff[^\x00]")
 
 
 @lru_cache(maxsize=1)
-def _head() -> re.Pattern[bytes]:
-    """Return what the library writes before the coefficients; the groups are height and width."""
+def _head() -> re.Pattern[bytes] | None:
+    """Return what the library writes before the coefficients; the groups are height and width. None if it fails."""
     written = _smallest_jpeg()
+    if written is None:
+        return None
     frame, tables, data = written.index(b"\xff\xc0"), written.index(b"\xff\xc4"), written.index(b"\xff\xda")
     quantisation = rb"".join(re.escape(b"\xff\xdb\x00\x43" + bytes((number,))) + rb".{64}" for number in (0, 1))
     components = rb"\x03\x01[\x11\x12\x21\x22]" + re.escape(written[frame + 12 : tables])
@@ -107,14 +110,16 @@ def _head() -> re.Pattern[bytes]:
     )
 
 
-def _smallest_jpeg() -> bytes:
-    """Return a JPEG as the library writes it."""
-    assert _library is not None
-    handle, output, length = _library.tjInitCompress(), c_void_p(), c_ulong()
+def _smallest_jpeg() -> bytes | None:
+    """Return a JPEG as the library writes it; None if it fails."""
+    handle = _library.tjInitCompress() if _library is not None else None
+    if _library is None or not handle:
+        return None
+    output, length = c_void_p(), c_ulong()
     pixels, options = bytes(8 * 8 * 3), (_SUBSAMPLED, _QUALITY, 0)
     try:
         failed = _library.tjCompress2(handle, pixels, 8, 0, 8, _RGB, byref(output), byref(length), *options)
-        return b"" if failed else ctypes.string_at(output, length.value)
+        return None if failed or not output else ctypes.string_at(output, length.value)
     finally:
         _library.tjFree(output)
         _library.tjDestroy(handle)

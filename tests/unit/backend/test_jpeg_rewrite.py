@@ -10,6 +10,7 @@ from tools.system_packages import install_command
 
 from cctv.common.jpeg import encode_jpeg
 from surveillance.core import clean_image as cleaning
+from surveillance.core import jpeg_rewrite
 from surveillance.core.clean_image import InvalidImageError, clean_image
 from surveillance.core.image_parts import parts_of
 from surveillance.core.jpeg_rewrite import is_available, is_rewritten, rewrite_jpeg
@@ -34,6 +35,13 @@ def test_the_jpeg_of_a_detector_is_stored_as_it_is(quality: int, monkeypatch: py
     sent = encode_jpeg(PIXELS, quality)
     assert rewrite_jpeg(sent) == sent
     monkeypatch.setattr(cleaning, "rewrite_jpeg", rewrite)
+    assert clean_image(sent) == sent
+
+
+def test_without_a_jpeg_to_compare_with_all_are_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = _jpeg()
+    monkeypatch.setattr(jpeg_rewrite, "_head", lambda: None)
+    assert not is_rewritten(sent)
     assert clean_image(sent) == sent
 
 
