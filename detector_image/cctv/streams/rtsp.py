@@ -34,7 +34,7 @@ from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
 from cctv.streams.sparing import FrameDemand, SparingDecoder
 from cctv.streams.stillness import StillnessWatch
-from cctv.streams.temporary_decoder import Shape, TemporaryDecoder, configure
+from cctv.streams.temporary_decoder import Shape, TemporaryDecoder, configure, decoder_options
 from vigil_contracts.names import Reason, StreamTransport
 
 av.logging.set_level(None)  # suppress libav's own messages: they may repeat text from the camera
@@ -154,7 +154,7 @@ class RtspSource:
                     "fpsprobesize": "0",
                     "fflags": "+genpts+discardcorrupt",
                     "max_delay": "500000",
-                    "max_pixels": str(MAX_PIXELS),  # for the decoders that libav itself uses to examine the stream
+                    **decoder_options(),
                 },
             )
         except _LIBAV_ERRORS as error:
@@ -295,8 +295,6 @@ class RtspSource:
                 pictures = self._masked(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
-            if not pictures and self._shape.is_too_large:
-                raise _too_large(self._shape)
             if pictures:
                 last_picture_at, self._awaits_picture = time.monotonic(), False
                 self._decoder = self._hardware.decoder if is_by_hardware(pictures[-1]) else SOFTWARE
@@ -414,9 +412,9 @@ class RtspSource:
     ) -> list[av.VideoFrame]:
         """Return the frames that a packet completes; none for a damaged packet."""
         try:
-            return packet.decode() if decoder is None else decoder.decode(packet, is_alone=is_alone)
+            pictures = packet.decode() if decoder is None else decoder.decode(packet, is_alone=is_alone)
         except av.error.InvalidDataError:
-            return []
+            pictures = []
         except _LIBAV_ERRORS:
             shape = Shape.of(self._video.codec_context) if decoder is None else decoder.shape
             # libav resets the size where it refuses it before the decoder has ever had one.
@@ -426,6 +424,9 @@ class RtspSource:
         finally:
             if decoder is None or decoder.shape.width:  # a damaged keyframe may not tell its size
                 self._temporary_shape = None if decoder is None else decoder.shape
+        if not pictures and self._shape.is_too_large:
+            raise _too_large(self._shape)
+        return pictures
 
     @property
     def _shape(self) -> Shape:

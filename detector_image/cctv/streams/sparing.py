@@ -35,6 +35,10 @@ class Due:
     """It is one keyframe whose decoder is not needed afterwards: if more is due later, so is the keyframe again."""
 
 
+_NOTHING = Due()
+"""Shared, since most packets are skipped."""
+
+
 class SparingDecoder:
     """Chooses the packets to decode. A frame between keyframes needs all packets since the last one.
 
@@ -74,7 +78,7 @@ class SparingDecoder:
         self._demand.on_skipped()
         if self._is_complete:
             self._keep(packet)
-        return Due()
+        return _NOTHING
 
     def _is_wanted(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> bool:
         is_wanted = self._demand.wants_frames()

@@ -33,11 +33,16 @@ class Shape:
         return self.width * self.height > MAX_PIXELS
 
 
+def decoder_options() -> dict[str, str]:
+    """Return libav's options for all decoders of streams, also for those with which libav examines a stream."""
+    return {"max_pixels": str(MAX_PIXELS)}
+
+
 def configure(context: av.VideoCodecContext) -> None:
     """Set the options that all decoders of streams share."""
     # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
     context.thread_count = 1
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.options = decoder_options()
 
 
 class TemporaryDecoder:

@@ -328,7 +328,7 @@ def test_frames_larger_than_the_limit_are_not_decoded(tmp_path: Path) -> None:
 def test_frames_that_become_too_large_are_not_decoded(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cctv.streams.rtsp.MAX_PIXELS", 320 * 192)
+    monkeypatch.setattr("cctv.streams.temporary_decoder.MAX_PIXELS", 320 * 192)
     larger = grey_clip(tmp_path / "larger.mp4", 640, 352)
     with misbehaving_camera(Script(clip=clip, then_clip=larger, then_after_seconds=0.5)) as camera:
         fault = fault_of(camera.url)

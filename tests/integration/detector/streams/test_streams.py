@@ -59,7 +59,7 @@ def test_every_codec_delivers_every_frame(tmp_path: Path, codec: str, encoder: s
 def test_every_codec_is_limited_to_a_number_of_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, encoder: str
 ) -> None:
-    monkeypatch.setattr("cctv.streams.rtsp.MAX_PIXELS", 320 * 192 - 1)
+    monkeypatch.setattr("cctv.streams.temporary_decoder.MAX_PIXELS", 320 * 192 - 1)
     path = make_clip(tmp_path / "clip.mp4", seconds=2, codec=encoder)
     with gst_rtsp_server(path, codec=codec) as server:
         source = RtspSource(server.url, StreamTransport.TCP, LOOPBACK)
