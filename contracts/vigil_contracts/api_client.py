@@ -22,6 +22,7 @@ from vigil_contracts.camera import AppliedConfiguration, CameraConfiguration, Ca
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
+from vigil_contracts.masks_digest import HEADER as MASKS_HEADER
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
@@ -370,9 +371,11 @@ class ApiClient:
         path = "/api/notifications/" + (f"{subscription_id}/" if subscription_id is not None else "")
         self._send(_Request("POST" if subscription_id is None else "PATCH", path, {}, body))
 
-    def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
-        """Send a live frame; `taken_at` is Unix time."""
+    def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float, masks: str = "") -> None:
+        """Send a live frame; `taken_at` is Unix time, `masks` the `masks_digest` of those that are black in it."""
         headers = {"Content-Type": "image/jpeg", "X-Timestamp": f"{taken_at:.3f}"}
+        if masks:
+            headers[MASKS_HEADER] = masks
         self._send(_Request("POST", f"/api/cameras/{camera_id}/frames/", headers, {"content": jpeg}))
 
     def register_recordings(self, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:

@@ -45,6 +45,7 @@ from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.backoff import Backoff
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.health import Heartbeat, InferenceHealth
+from vigil_contracts.masks_digest import masks_digest
 from vigil_contracts.names import Reason
 from vigil_contracts.recording import RecordedStream, RecordingGap, RecordingMode
 from vigil_contracts.stream_url import secrets_of
@@ -70,7 +71,7 @@ class Shared:
     detector_name: str
     reader_options: ReaderOptions
     offline_alert_after_seconds: float = 60.0
-    send_live: Send = lambda _camera_id, _jpeg, _taken_at: None
+    send_live: Send = lambda _camera_id, _jpeg, _taken_at, _masks: None
     clip_limits: ClipLimits = field(default_factory=ClipLimits)
     recordings: RecordingSpool | None = None
     on_recorded: Callable[[], None] = lambda: None
@@ -94,7 +95,7 @@ class CameraPipeline:
         self._segments = SegmentRecorder(
             camera.id, camera.recording, shared.recordings, self._count_recording, self._count_gap
         )
-        self.live = LiveView(camera.id, shared.send_live, shared.metrics)
+        self.live = LiveView(camera.id, shared.send_live, shared.metrics, _masks_of(camera))
         self._events = CameraEvents(camera.id, shared.device_options, self._health.set_events_fault)
         self._presets = PresetCaller(camera.id, shared.device_options)
         self._newest: Frame | None = None
@@ -157,7 +158,7 @@ class CameraPipeline:
             self._reader.retarget(self._source_factory(camera))
             if has_other_masks:  # after the former source can deliver nothing more
                 self._masked_since = time.monotonic()
-                self.live.forget_before(self._masked_since)
+                self.live.change_masks(_masks_of(camera), self._masked_since)
             self._read_for_clips(camera)
         if former.detection.frames_per_second != camera.detection.frames_per_second:
             self._reader.limit(camera.detection.frames_per_second)
@@ -504,6 +505,10 @@ class CameraPipeline:
         """Spool a better image or clip; callable from any thread. Raises OSError if the disk fails."""
         if self._shared.spool.append(submission, content):
             self._shared.on_spooled()
+
+
+def _masks_of(camera: CameraConfiguration) -> str:
+    return masks_digest(camera.detection.privacy_masks)
 
 
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:

@@ -127,6 +127,10 @@ class FramesView(APIView):
     def post(self, request: Request, camera_id: int) -> HttpResponse:
         """Receives a JPEG for the camera's current viewers; `X-Timestamp` is the time of the frame (Unix time).
 
+        `X-Privacy-Masks` names the masks with which it was taken: the first 16 hexadecimal digits of the SHA-256 of
+        `privacy_masks` as JSON, with numbers as floats; without masks it is left out. Frames that were taken with
+        other masks than the camera has now are shown to nobody.
+
         Send frames one by one on a kept-alive connection, while a task requests them.
         """
         camera = camera_for(principal_of(request), camera_id)

@@ -27,6 +27,7 @@ from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.rate_limits import require_rate
 from vigil_apps.web.strict_fields import refuse_fields
 from vigil_contracts.detector_tasks import TaskKind
+from vigil_contracts.masks_digest import masks_digest
 
 SWITCHED_OFF = "The camera is inactive. Activate it to view live frames."
 
@@ -70,7 +71,7 @@ class LiveView(APIView):
         return handoff_response(
             "live",
             replace(right_of(request), camera_id=camera.pk),
-            f"{camera.pk}:{_pause_seconds(request)}:{boundary}",
+            f"{camera.pk}:{_pause_seconds(request)}:{boundary}:{_masks(camera)}",
             f"multipart/x-mixed-replace; boundary={boundary}",
         )
 
@@ -86,7 +87,11 @@ class SnapshotView(APIView):
         """Returns a JPEG at most about one second old. 503 if none arrives, 409 if the camera is inactive."""
         camera = _active(request, camera_id)
         right = replace(right_of(request), camera_id=camera.pk)
-        return handoff_response("snapshot", right, str(camera.pk), "image/jpeg")
+        return handoff_response("snapshot", right, f"{camera.pk}:{_masks(camera)}", "image/jpeg")
+
+
+def _masks(camera: Camera) -> str:
+    return masks_digest(camera.detection.get("privacy_masks"))
 
 
 class CameraProbeView(APIView):

@@ -14,10 +14,14 @@ from typing import Any
 from surveillance.event_streams.handoff import HEADER, Application, Message, Receive, Send
 from surveillance.live.hub import Hub
 from vigil_contracts.detector_tasks import MAX_FRAME_BYTES
+from vigil_contracts.masks_digest import HEADER as HEADER_MASKS
+from vigil_contracts.masks_digest import LENGTH
 
 VALID_SECONDS = 4.0
 """How long a detector whose token was revoked may continue to send."""
 _PATH = re.compile(r"^/api/cameras/(\d{1,19})/frames/$")
+_MASKS = HEADER_MASKS.lower().encode()
+_DIGEST = re.compile(rb"[0-9a-f]{%d}" % LENGTH)
 _NO_JPEG = b'{"detail":"The body must be a JPEG of at most 1 MB."}'
 
 
@@ -44,7 +48,8 @@ class FrameIntake:
             await _answer(send, 400, _NO_JPEG)
             return
         await _answer(send, 204, b"")
-        await self._hub.publish(int(found[1]), jpeg, _timestamp(headers.get(b"x-timestamp", b"")))
+        taken_at, masks = _timestamp(headers.get(b"x-timestamp", b"")), _masks(headers.get(_MASKS, b""))
+        await self._hub.publish(int(found[1]), jpeg, taken_at, masks)
 
     async def _is_permitted(self, scope: Any, send: Send, who: tuple[bytes, int]) -> bool:
         """Return whether Django permits the request; if not, Django's response is sent."""
@@ -95,6 +100,11 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _masks(sent: bytes) -> str:
+    """Return the digest of the masks with which the frame was taken; empty if it was taken without any."""
+    return sent.decode() if _DIGEST.fullmatch(sent) else ""
 
 
 def _timestamp(sent: bytes) -> float:

@@ -20,11 +20,11 @@ class LiveStreams:
         self._hub = hub
 
     async def __call__(self, stream: Stream) -> None:
-        camera, pause, boundary = stream.value.split(":")
+        camera, pause, boundary, masks = stream.value.split(":")
         await stream.start()
         # Browsers display a part when its closing boundary arrives, so each part includes it.
         await stream.write(f"--{boundary}\r\n".encode())
-        viewer = self._hub.enter(int(camera))
+        viewer = self._hub.enter(int(camera), masks)
         try:
             await _write(stream, viewer.take, float(pause), boundary)
         finally:
@@ -47,8 +47,8 @@ class Snapshots:
         self._hub = hub
 
     async def __call__(self, stream: Stream) -> None:
-        camera_id = int(stream.value)
-        picture = self._hub.newest(camera_id) or await self._next(camera_id)
+        camera, masks = stream.value.split(":")
+        picture = self._hub.newest(int(camera), masks) or await self._next(int(camera), masks)
         if picture is None:
             body = json.dumps({"detail": NO_PICTURE}).encode()
             await stream.start(503, content_type="application/json", content_length=str(len(body)), retry_after="2")
@@ -58,10 +58,13 @@ class Snapshots:
         await stream.start(content_length=length, x_timestamp=f"{picture.taken_at:.3f}")
         await stream.write(picture.jpeg)
 
-    async def _next(self, camera_id: int) -> LiveFrame | None:
-        viewer = self._hub.enter(camera_id)
+    async def _next(self, camera_id: int, masks: str) -> LiveFrame | None:
+        viewer = self._hub.enter(camera_id, masks)
         try:
-            return await asyncio.wait_for(viewer.take(), SNAPSHOT_PATIENCE_SECONDS)
+            async with asyncio.timeout(SNAPSHOT_PATIENCE_SECONDS):
+                while (picture := await viewer.take()).masks != masks:
+                    pass  # masks that were read before this request have delivered it
+                return picture
         except TimeoutError:
             return None
         finally:

@@ -1,6 +1,6 @@
 """Read cameras."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from vigil_contracts.camera import AlertTotals
 from vigil_contracts.cost import CameraCost
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import InferenceHealth, StreamHealth
+from vigil_contracts.masks_digest import masks_digest
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.recording import RecordingSettings
 
@@ -101,6 +102,12 @@ def recording_of(camera: Camera) -> RecordingSettings:
         return RecordingSettings.model_validate(camera.recording or {})
     except ValidationError:
         return RecordingSettings()
+
+
+def masks_digests(camera_ids: Iterable[int]) -> dict[int, str]:
+    """Return the `masks_digest` of each of these cameras' privacy masks."""
+    rows = Camera.objects.filter(pk__in=list(camera_ids)).values_list("pk", "detection__privacy_masks")
+    return {camera_id: masks_digest(masks) for camera_id, masks in rows}
 
 
 def health_of(*, camera: Camera, now: datetime) -> Health:

@@ -21,15 +21,17 @@ FRAMES_PER_SECOND = 10.0
 WIDEST_PIXELS = 960
 JPEG_QUALITY = 75
 
-Send = Callable[[int, bytes, float], None]
-"""Send a JPEG of a camera to the API, with the Unix time of its frame. Raises `ApiError`."""
+Send = Callable[[int, bytes, float, str], None]
+"""Send a JPEG of a camera to the API, with the Unix time of its frame, and the `masks_digest` of the privacy masks
+with which it was taken. Raises `ApiError`."""
 
 
 class LiveView:
     """Encode and send live frames. Without a viewer there is no thread, and `offer` costs one comparison."""
 
-    def __init__(self, camera_id: int, send: Send, metrics: Metrics) -> None:
-        self._camera_id, self._send, self._metrics = camera_id, send, metrics
+    def __init__(self, camera_id: int, send: Send, metrics: Metrics, masks: str = "") -> None:
+        """Prepare. `masks`: `masks_digest` of the camera's privacy masks."""
+        self._camera_id, self._send, self._metrics, self._masks = camera_id, send, metrics, masks
         self._log = camera_logger(camera_id)
         self._lock = threading.Lock()
         self._limit = FrameRateLimit(FRAMES_PER_SECOND)
@@ -63,9 +65,10 @@ class LiveView:
         if monotonic_seconds < self._until and self._limit.is_due(monotonic_seconds):
             self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0, pixel_aspect))
 
-    def forget_before(self, monotonic_seconds: float) -> None:
-        """Send no frame that was received earlier; callable from any thread."""
+    def change_masks(self, masks: str, monotonic_seconds: float) -> None:
+        """Send no frame that was received earlier: the privacy masks are others now. Callable from any thread."""
         self._not_before = monotonic_seconds
+        self._masks = masks  # last: an old frame never has the new masks' digest, see `_run`
 
     def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
         """Set the boxes and labels to draw on the next frames."""
@@ -85,10 +88,11 @@ class LiveView:
                 if not self.is_wanted:
                     self._thread = None
                     return
+            masks = self._masks
             if frame is None or frame.monotonic_seconds < self._not_before:
                 continue
             try:
-                self._send(self._camera_id, self._encode(frame), frame.received_at.timestamp())
+                self._send(self._camera_id, self._encode(frame), frame.received_at.timestamp(), masks)
                 self._metrics.live_frames.labels(str(self._camera_id)).inc()
                 is_failing = False
             except ApiError as error:

@@ -168,8 +168,8 @@ class Detector:
                 frozen_after_seconds=settings.frozen_after_seconds,
             ),
             offline_alert_after_seconds=settings.offline_alert_after_seconds,
-            send_live=lambda camera_id, jpeg, taken_at: self._api.call(
-                lambda client: client.send_frame(camera_id, jpeg, taken_at)
+            send_live=lambda camera_id, jpeg, taken_at, masks: self._api.call(
+                lambda client: client.send_frame(camera_id, jpeg, taken_at, masks)
             ),
             clip_limits=ClipLimits(
                 settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
