@@ -2,8 +2,9 @@
 
 import io
 import time
+import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.integration.services.backend import BackendServer, BackendUser, backe
 from tests.integration.services.detector import detector
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
+from vigil_apps.evidence.core.keys import new_key
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[4]
@@ -26,7 +29,6 @@ MASK = [[0.0, 0.0], [MASK_WIDTH, 0.0], [MASK_WIDTH, 1.0], [0.0, 1.0]]
 """The left quarter; the person stands further right."""
 SHOWN_PREFIXES = ("image/", "video/", "multipart/x-mixed-replace", "application/zip")
 DERIVED = {
-    "/api/cases/{case_id}/exports/{export_id}/archive.zip": "holds copies of stored images, clips and recordings",
     "/api/errands/{task_id}/recording/": "gives a detector the stored file from which it takes a frame",
 }
 
@@ -57,6 +59,39 @@ class MaskedCamera:
 
     def alert_image(self) -> list[Any]:
         return [picture(self.get(f"/api/alerts/{self.first_alert('image')}/image/").content)]
+
+    def thumbnail(self) -> list[Any]:
+        alert_id = self.first_alert("image")
+        with self.backend.client(follow_redirects=False) as browser:
+            browser.get("/dashboard/login/")
+            entered = {"username": self.owner.username, "password": self.owner.password}
+            token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+            browser.post("/dashboard/login/", data={**entered, **token}, headers={"Referer": self.backend.url})
+            answer = browser.get(f"/dashboard/alerts/{alert_id}/thumbnail/")
+            assert answer.headers["content-type"] == "image/jpeg"
+            return [picture(answer.content)]
+
+    def archive(self) -> list[Any]:
+        """Return all frames and images of an export of a case with an alert, its clip and a period."""
+        alert = self.first_alert("clip")
+        begin = datetime.fromtimestamp(int(self.segment_name().removesuffix(".mp4")) / 1000, UTC)
+        period = {"start": begin.isoformat(), "end": (begin + timedelta(seconds=8)).isoformat()}
+        with self.backend.client(self.owner.token) as client:
+            case = f"/api/cases/{client.post('/api/cases/', json={'title': 'Masked'}).json()['id']}/"
+            for item in ({"alert": alert}, {"camera": self.number, **period}):
+                client.post(f"{case}items/", json=item).raise_for_status()
+            export = f"{case}exports/{client.post(f'{case}exports/').json()['id']}/"
+            eventually(lambda: client.get(export).json()["state"] == "done", 60, "the case is exported")
+            packed = zipfile.ZipFile(io.BytesIO(client.get(f"{export}archive.zip").content))
+        shown: dict[str, list[Any]] = {}
+        for name in packed.namelist():
+            if name.endswith((".jpg", ".mp4")):
+                content = packed.read(name)
+                shown[name] = [picture(content)] if name.endswith(".jpg") else frames(content)
+        kinds = sorted({one.rsplit("/", 1)[-1].split("-")[0] + one[-4:] for one in shown})
+        assert kinds == ["alert.jpg", "alert.mp4", "camera.mp4"]
+        assert all(shown.values())
+        return [one for found in shown.values() for one in found]
 
     def alert_clip(self) -> list[Any]:
         return frames(self.get(f"/api/alerts/{self.first_alert('clip')}/clip/").content)
@@ -111,6 +146,7 @@ class MaskedCamera:
 FETCHED: dict[str, Callable[[MaskedCamera], list[Any]]] = {
     "/api/alerts/{alert_id}/image/": MaskedCamera.alert_image,
     "/api/alerts/{alert_id}/clip/": MaskedCamera.alert_clip,
+    "/api/cases/{case_id}/exports/{export_id}/archive.zip": MaskedCamera.archive,
     "/api/cameras/{camera_id}/snapshot/": MaskedCamera.snapshot,
     "/api/cameras/{camera_id}/live/": MaskedCamera.live,
     "/api/cameras/{camera_id}/recordings/{start_ms}.mp4": MaskedCamera.recording,
@@ -118,6 +154,10 @@ FETCHED: dict[str, Callable[[MaskedCamera], list[Any]]] = {
     "/api/cameras/{camera_id}/recordings/preview/": MaskedCamera.preview,
     "/api/probes/{probe_id}/snapshot/": MaskedCamera.probe,
 }
+
+
+PAGES: dict[str, Callable[[MaskedCamera], list[Any]]] = {"thumbnail": MaskedCamera.thumbnail}
+"""Images of the dashboard that the API does not have."""
 
 
 def picture(jpeg: bytes) -> Any:
@@ -141,7 +181,7 @@ def assert_masked(shown: list[Any], path: str) -> None:
 @pytest.fixture(scope="module")
 def masked(model_folder: Path, standing: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MaskedCamera]:
     directory = tmp_path_factory.mktemp("masked")
-    with backend_server(directory / "backend") as backend:
+    with backend_server(directory / "backend", environment={"VIGIL_EVIDENCE_KEY": new_key()}) as backend:
         yield from masked_camera(backend, directory, model_folder, standing)
 
 
@@ -182,16 +222,28 @@ def test_all_images_and_videos_of_the_api_are_known_here() -> None:
     assert serving == FETCHED.keys() | DERIVED.keys()
 
 
-@pytest.mark.parametrize("path", FETCHED)
+@pytest.mark.parametrize("path", [*FETCHED, *PAGES])
 def test_what_a_viewer_fetches_is_masked(masked: MaskedCamera, path: str) -> None:
-    assert_masked(FETCHED[path](masked), path)
+    assert_masked((FETCHED | PAGES)[path](masked), path)
 
 
 def test_a_new_mask_takes_effect_on_the_next_frames(masked: MaskedCamera) -> None:
     wide, begun = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], masked.server.plays
+    stored = f"/api/alerts/{masked.first_alert('image')}/image/"
+    kept = masked.get(stored).content
+    masked.snapshot()  # the backend keeps this frame for a second
     with masked.backend.client(masked.owner.token) as client:
         changed = {"detection": {"classes": ["person"], "privacy_masks": [wide]}}
         client.patch(f"/api/cameras/{masked.number}/", json=changed).raise_for_status()
+        ends_at, seen = time.monotonic() + 12, 0
+        while time.monotonic() < ends_at and seen < 5:
+            answer = client.get(f"/api/cameras/{masked.number}/snapshot/")
+            assert answer.status_code in {200, 503}, answer.text
+            if answer.status_code == 200:
+                assert picture(answer.content).max() < 48, "no frame with the former masks"
+                seen += 1
+        assert seen, "live frames go on"
+    assert masked.get(stored).content == kept, "what is stored stays"
     eventually(lambda: masked.server.plays > begun, 60, "the detector has connected again")
     since = time.time()
 
