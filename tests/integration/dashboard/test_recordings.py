@@ -136,8 +136,8 @@ def test_a_link_shows_the_frame_of_that_time_and_plays_on(visit: Visit, yard: Ya
 
 
 AUDIO_BEGINS = 24.0
-HEARD = """() => {
-    const video = document.querySelector("[data-screen] video");
+HEARD = """(index = 0) => {
+    const video = document.querySelectorAll("[data-screen] video")[index];
     return video.muted ? 0 : video.webkitAudioDecodedByteCount;
 }"""
 """Returns how many bytes of audio have been decoded, if they are heard."""
@@ -145,9 +145,20 @@ HEARD = """() => {
 
 @pytest.fixture(scope="module")
 def hall(yard: Yard, server: BackendServer, watcher: Watcher, tmp_path_factory: pytest.TempPathFactory) -> int:
+    return camera_with_sound("Hall", yard, server, watcher, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def lobby(yard: Yard, server: BackendServer, watcher: Watcher, tmp_path_factory: pytest.TempPathFactory) -> int:
+    return camera_with_sound("Lobby", yard, server, watcher, tmp_path_factory)
+
+
+def camera_with_sound(
+    name: str, yard: Yard, server: BackendServer, watcher: Watcher, tmp_path_factory: pytest.TempPathFactory
+) -> int:
     """Return a camera whose audio begins while it is recorded, since its settings were changed."""
     mode = {"mode": "continuous"}
-    camera = server.add_camera(yard.user.token, name="Hall", rtsp_url="rtsp://192.0.2.7/1", recording=mode)
+    camera = server.add_camera(yard.user.token, name=name, rtsp_url="rtsp://192.0.2.7/1", recording=mode)
     clip = make_clip_with_sound(tmp_path_factory.mktemp("hall") / "clip.mov", "pcm_mulaw")
     with server.client(watcher.token) as client:
         for begin, has_audio in ((0.0, False), (AUDIO_BEGINS, True)):
@@ -171,12 +182,58 @@ def test_audio_is_muted_until_it_is_switched_on(visit: Visit, yard: Yard, hall: 
     assert page.evaluate(HEARD) == 0
 
 
+def test_one_of_several_cameras_is_heard(visit: Visit, yard: Yard, hall: int, lobby: int) -> None:
+    page = visit.page
+    visit.open(yard.path(AUDIO_BEGINS + 6, f"&with={hall}&with={lobby}"))
+    page.get_by_label("Speed").select_option("0.5")
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS + 6.5)
+    of_hall, of_lobby = (page.get_by_role("button", name=f"Audio of {name}") for name in ("Hall", "Lobby"))
+    expect(of_lobby).to_be_visible()
+    expect(page.get_by_role("button", name="Audio of Yard")).to_be_hidden()
+
+    def expect_heard(index: int | None) -> None:
+        for button, number in ((of_hall, 1), (of_lobby, 2)):
+            expect(button).to_have_attribute("aria-pressed", str(number == index).lower())
+        wait_for(lambda: [page.evaluate(HEARD, one) > 0 for one in range(3)] == [one == index for one in range(3)])
+
+    expect_heard(None)
+    of_lobby.click()
+    expect_heard(2)
+    of_hall.click()
+    expect_heard(1)
+    page.keyboard.press("s")
+    expect_heard(2)
+    said = page.locator("[data-audio-text]")
+    expect(said).to_have_text("Audio: Lobby")
+    page.keyboard.press("s")
+    expect_heard(None)
+    expect(said).to_have_text("Audio off")
+    page.keyboard.press("s")
+    expect_heard(1)
+    page.get_by_role("button", name="Pause").click()
+    visit.open(yard.path(5, f"&with={hall}"))
+    page.keyboard.press("s")
+    expect(page.get_by_text("No camera has audio at this time.")).to_be_visible()
+
+
+def test_audio_of_several_cameras_on_a_phone_in_german(sign_in: SignIn, yard: Yard, hall: int, lobby: int) -> None:
+    with sign_in(yard.user, size=PHONE, locale="de-DE") as visit:
+        page = visit.page
+        visit.open(yard.path(AUDIO_BEGINS + 6, f"&with={hall}&with={lobby}"))
+        button = page.get_by_role("button", name="Ton von Lobby")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"]
+
+
 def test_playing_goes_on_where_audio_begins(visit: Visit, yard: Yard, hall: int) -> None:
     page = visit.page
     visit.open(yard.path(AUDIO_BEGINS - 3).replace(f"/{yard.camera}/", f"/{hall}/"))
     page.get_by_role("button", name="Play", exact=True).first.click()
     wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS - 2)
-    expect(page.locator("[data-do=audio]")).to_be_hidden()
+    expect(page.locator("[data-audio]")).to_be_hidden()
     wait_for(lambda: shown_seconds(page, yard) > AUDIO_BEGINS + 3)
     expect(page.get_by_role("button", name="Audio", exact=True)).to_be_visible()
     expect(page.locator("[data-message]").first).to_be_hidden()
@@ -184,7 +241,7 @@ def test_playing_goes_on_where_audio_begins(visit: Visit, yard: Yard, hall: int)
     slider.focus()
     page.keyboard.press("ArrowLeft")
     wait_for(lambda: AUDIO_BEGINS - 8 < shown_seconds(page, yard) < AUDIO_BEGINS - 3)
-    expect(page.locator("[data-do=audio]")).to_be_hidden()
+    expect(page.locator("[data-audio]")).to_be_hidden()
 
 
 def test_a_gap_gives_its_reason_and_is_skipped_while_playing(visit: Visit, yard: Yard) -> None:

@@ -14,6 +14,7 @@ export class Playback {
     this.isLive = false;
     this.isPlaying = false;
     this.isMuted = true;
+    this.heard = 0; // the only camera that is heard, unless `isMuted`
     this.at = null;
     this.screens = screens.map((element, index) => this.#prepare(element, index));
     setInterval(() => this.#tick(), TICK_MS);
@@ -37,12 +38,18 @@ export class Playback {
     for (const { video } of this.screens) Object.assign(video, { defaultPlaybackRate: value, playbackRate: value });
   }
 
-  // Only the first camera is heard.
-  get hasAudio() { return !this.isLive && this.screens[0].isShown && this.screens[0].player.hasAudio; }
+  hasAudio(index) { return !this.isLive && this.screens[index].isShown && this.screens[index].player.hasAudio; }
 
-  toggleAudio() {
-    this.isMuted = !this.isMuted;
-    this.screens[0].video.muted = this.isMuted;
+  isHeard(index) { return !this.isMuted && index === this.heard && this.hasAudio(index); }
+
+  // The cameras that could be heard now.
+  get audible() { return [...this.screens.keys()].filter((index) => this.hasAudio(index)); }
+
+  // Hears that camera and no other, or none if it is heard already.
+  toggleAudio(index) {
+    this.isMuted = this.isHeard(index);
+    this.heard = index;
+    this.screens.forEach(({ video }, one) => { video.muted = this.isMuted || one !== index; });
     this.changed();
   }
 

@@ -53,9 +53,7 @@ function render() {
   toggle.dataset.plays = isPlaying ? "yes" : "no";
   toggle.querySelector("[data-toggle-text]").textContent = isPlaying ? toggle.dataset.textPause : toggle.dataset.textPlay;
   root.querySelector("[data-do=live]").setAttribute("aria-pressed", String(isLive));
-  const audio = root.querySelector("[data-do=audio]");
-  audio.hidden = !playback.hasAudio;
-  audio.setAttribute("aria-pressed", String(!playback.isMuted));
+  renderAudio();
   const time = isLive ? Date.now() : at;
   if (time === null) return;
   if (!isLive && time >= day[1]) showDay(time); // played past midnight
@@ -67,6 +65,25 @@ function render() {
   showState(state);
   timeline.showTime(time, `${place.textContent}, ${state.text}`);
   if (isPlaying) timeline.follow(time);
+}
+
+// One button for one camera; of several, each with audio has its own.
+function renderAudio() {
+  for (const button of root.querySelectorAll("[data-audio]")) {
+    const index = Number(button.dataset.audio);
+    button.hidden = !playback.hasAudio(index);
+    button.setAttribute("aria-pressed", String(playback.isHeard(index)));
+  }
+}
+
+// The key goes through the cameras that have audio: the first, the next, …, none.
+function nextAudio() {
+  const { audible } = playback;
+  if (!audible.length) return toast(texts.textNoAudio, "info");
+  const now = audible.findIndex((index) => playback.isHeard(index));
+  const next = audible[now + 1] ?? audible[now]; // the last one again: off
+  playback.toggleAudio(next);
+  find("audio-text").textContent = playback.isMuted ? texts.textAudioOff : `${texts.textAudio}: ${given.cameras[next].name}`;
 }
 
 function showState({ text, alert }) {
@@ -266,7 +283,6 @@ const actions = {
     const isSaved = playback.screens.map(({ video, isShown, player }, index) => isShown && saveFrame(video, given.cameras[index].name, player.now));
     if (!isSaved.includes(true)) toast(texts.textNoFrame, "info");
   },
-  audio: () => playback.toggleAudio(),
   live: async () => {
     if (playback.isLive) return leaveLive();
     if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
@@ -288,6 +304,7 @@ const keys = {
   "+": actions["zoom-in"],
   "-": actions["zoom-out"],
   l: actions.live,
+  s: nextAudio,
 };
 const sliderKeys = {
   Home: () => jump(day[0]),
@@ -298,7 +315,11 @@ const sliderKeys = {
   ArrowDown: actions.back,
 };
 
-root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+root.addEventListener("click", ({ target }) => {
+  const audio = target.closest("[data-audio]");
+  if (audio) return playback.toggleAudio(Number(audio.dataset.audio));
+  actions[target.closest("[data-do]")?.dataset.do]?.();
+});
 find("compare")?.addEventListener("change", ({ target }) => {
   const query = new URLSearchParams(location.search);
   if (target.value) query.append("with", target.value);
