@@ -136,8 +136,8 @@ def test_a_link_shows_the_frame_of_that_time_and_plays_on(visit: Visit, yard: Ya
 
 
 AUDIO_BEGINS = 24.0
-HEARD = """(index = 0) => {
-    const video = document.querySelectorAll("[data-screen] video")[index];
+HEARD = """(index) => {
+    const video = document.querySelectorAll("[data-screen] video")[index ?? 0];
     return video.muted ? 0 : video.webkitAudioDecodedByteCount;
 }"""
 """Returns how many bytes of audio have been decoded, if they are heard."""
@@ -224,6 +224,9 @@ def test_audio_of_several_cameras_on_a_phone_in_german(sign_in: SignIn, yard: Ya
         button = page.get_by_role("button", name="Ton von Lobby")
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
+        last = page.locator("[data-rows] tr").last
+        labels = last.locator("td").evaluate_all("(cells) => cells.map((one) => one.dataset.label ?? null)")
+        assert labels == ["Beginn", "Ende", "Dauer", None]
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"]
 
@@ -329,6 +332,7 @@ def test_cameras_play_in_step(visit: Visit, yard: Yard) -> None:
     assert apart[0] == pytest.approx(apart[1], abs=1.0)
     visit.open(yard.path(90, f"&with={yard.short}"))
     expect_frame(page, 90)
+    expect(page.locator("[data-caption]")).to_have_text(["Yard", "Gate"])
     expect(page.locator("[data-message]").last).to_have_text("Nothing is recorded at this time.")
 
 

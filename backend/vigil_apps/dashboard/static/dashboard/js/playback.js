@@ -17,6 +17,7 @@ export class Playback {
     this.heard = 0; // the only camera that is heard, unless `isMuted`
     this.at = null;
     this.screens = screens.map((element, index) => this.#prepare(element, index));
+    for (const screen of this.screens) this.#caption(screen, "");
     setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -28,6 +29,7 @@ export class Playback {
     const player = new RecordedPlayer(video, `/api/cameras/${element.dataset.screen}/recordings/`, {
       ended: () => this.#onEnd(index),
       failed: (reason) => this.#onFailure(index, reason),
+      tracked: () => this.changed(),
     });
     return { element, video, player, isShown: false };
   }

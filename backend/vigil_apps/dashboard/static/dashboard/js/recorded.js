@@ -10,9 +10,10 @@ const endOf = (fragment) => fragment.programDateTime + fragment.duration * 1000;
 
 export class RecordedPlayer {
   // `ended(ms)` is called when everything of the playlist was played, `failed(reason)` with "nothing", "codec" or
-  // "failed". `url`: of the camera's recordings, with a slash at its end.
-  constructor(video, url, { ended, failed }) {
-    Object.assign(this, { video, url, ended, failed });
+  // "failed", `tracked()` when it is known whether there is audio. `url`: of the camera's recordings, with a slash at
+  // its end.
+  constructor(video, url, { ended, failed, tracked }) {
+    Object.assign(this, { video, url, ended, failed, tracked });
     this.hls = null;
     this.fragments = [];
     this.from = this.to = 0;
@@ -114,7 +115,10 @@ export class RecordedPlayer {
       hls.startLoad(place);
       this.video.currentTime = place;
     });
-    hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => { this.hasAudio = Boolean(tracks.audiovideo || tracks.audio); });
+    hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => {
+      this.hasAudio = Boolean(tracks.audiovideo || tracks.audio);
+      this.tracked();
+    });
     hls.on(Hls.Events.ERROR, (_, data) => this.#report(data));
     hls.loadSource(source);
     hls.attachMedia(this.video);

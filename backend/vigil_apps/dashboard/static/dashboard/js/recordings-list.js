@@ -13,14 +13,16 @@ function moment(at) {
   return made;
 }
 
-function cell(...content) {
+// `label`: what a phone shows before the content, as the heads of the columns are hidden there.
+function cell(label, ...content) {
   const made = document.createElement("td");
+  if (label && content.length) made.dataset.label = label;
   made.append(...content);
   return made;
 }
 
-// `actions`: alertText(alert), alertUrl(alert), and play(ms), which a button calls.
-export function listRows(days, texts, { alertText, alertUrl, play }) {
+// `labels`: the heads of the columns. `actions`: alertText(alert), alertUrl(alert), and play(ms), which a button calls.
+export function listRows(days, texts, labels, { alertText, alertUrl, play }) {
   const button = (at) => {
     const made = element("button", { type: "button", className: "button button-small", textContent: texts.textPlay });
     made.addEventListener("click", () => play(at));
@@ -41,7 +43,8 @@ export function listRows(days, texts, { alertText, alertUrl, play }) {
   };
   return days.flatMap(rowsOf).sort((one, other) => other.start - one.start).map(({ start, end, content }) => {
     const row = document.createElement("tr");
-    row.append(cell(moment(start)), cell(...(end === null ? [] : [moment(end)])), cell(end === null ? "" : durationText(end - start)), cell(...content()));
+    const ends = end === null ? [[], []] : [[moment(end)], [durationText(end - start)]];
+    row.append(cell(labels[0], moment(start)), cell(labels[1], ...ends[0]), cell(labels[2], ...ends[1]), cell("", ...content()));
     return row;
   });
 }

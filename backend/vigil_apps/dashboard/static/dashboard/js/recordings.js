@@ -104,7 +104,8 @@ function renderList() {
     jump(at);
     playback.play();
   };
-  const rows = listRows(days, texts, { alertText, alertUrl, play });
+  const labels = [...find("list").querySelectorAll("th")].map((head) => head.textContent.trim());
+  const rows = listRows(days, texts, labels, { alertText, alertUrl, play });
   find("rows").replaceChildren(...rows);
   localise(find("rows"));
   find("list").hidden = rows.length === 0;
