@@ -67,7 +67,7 @@ class LiveView:
 
     def change_masks(self, masks: str, monotonic_seconds: float) -> None:
         """Send no frame that was received earlier: the privacy masks are others now. Callable from any thread."""
-        self._not_before = monotonic_seconds
+        self._not_before, self._boxes = monotonic_seconds, ()
         self._masks = masks  # last: an old frame never has the new masks' digest, see `_run`
 
     def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
