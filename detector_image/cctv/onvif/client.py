@@ -1,11 +1,11 @@
 """Send requests to a device: to a checked address only, authenticated with its time; answers of bounded size."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -34,6 +34,9 @@ WHAT_TO_TRY = (
     "Enable ONVIF in the camera's settings, create an ONVIF user there if it asks for one, and check the port: often"
     " 80, but 8000, 8080, 8899 or 2020 with some vendors."
 )
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,13 @@ class OnvifClient:
         """Send a request to a service and return the answer."""
         path = DEVICE_PATH if service == messages.DEVICE else messages.path_of(self._services.get(service, ""))
         return self._authenticated(path or DEVICE_PATH, body)
+
+    def call_optional(self, service: str, body: str) -> Element | None:
+        """Return the answer as `call` does; None if the device refuses what it need not offer."""
+        try:
+            return self.call(service, body)
+        except SoapFaultError:
+            return None
 
     def call_at(
         self, address: str, action: str, body: str, headers: tuple[str, ...] = (), wait_seconds: float = 0.0
@@ -194,6 +204,22 @@ class OnvifClient:
             return ""
         which = "ahead" if seconds > 0 else "behind"
         return f"The device's clock is {abs(seconds):.0f} s {which}. Set an NTP server in its settings."
+
+
+def ask_device(
+    address: DeviceAddress, options: GateOptions, question: Callable[[OnvifClient], Answer], *, refusal: str
+) -> Answer:
+    """Connect to the device and return what `question` returns.
+
+    `refusal`: the text for a request that the device refuses, with `{}` for the codes of its answer.
+    Raises `StreamFault` if the device does not answer as it should.
+    """
+    try:
+        with OnvifClient(address, options) as client:
+            client.open()
+            return question(client)
+    except SoapFaultError as fault:
+        raise StreamFault(Reason.STREAM_UNSUPPORTED, text=refusal.format(fault)) from fault
 
 
 def address_of_stream(url: str, port: int) -> DeviceAddress:

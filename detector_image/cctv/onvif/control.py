@@ -1,9 +1,8 @@
 """Move a camera, call its presets and switch its relays."""
 
 from cctv.onvif import device_messages as messages
-from cctv.onvif.client import DeviceAddress, OnvifClient
+from cctv.onvif.client import DeviceAddress, OnvifClient, ask_device
 from cctv.onvif.inspection import profiles_of
-from cctv.onvif.soap import Element, SoapFaultError
 from cctv.streams.faults import StreamFault
 from cctv.streams.rtsp_gate import GateOptions
 from vigil_contracts.device import ControlAction, ControlCommand, ControlResult, Preset, Relay
@@ -12,15 +11,11 @@ from vigil_contracts.names import Reason
 
 def control(address: DeviceAddress, command: ControlCommand, options: GateOptions) -> ControlResult:
     """Do what the command asks for; never raises for a device that does not answer as it should."""
+    refusal = "The camera refuses the command ({}). Check its PTZ settings and the user's rights."
     try:
-        with OnvifClient(address, options) as client:
-            client.open()
-            return _perform(client, command)
+        return ask_device(address, options, lambda client: _perform(client, command), refusal=refusal)
     except StreamFault as fault:
         return ControlResult.fault(fault.reason, str(fault))
-    except SoapFaultError as fault:
-        text = f"The camera refuses the command ({fault}). Check its PTZ settings and the user's rights."
-        return ControlResult.fault(Reason.STREAM_UNSUPPORTED, text)
 
 
 def _perform(client: OnvifClient, command: ControlCommand) -> ControlResult:
@@ -63,21 +58,13 @@ def _ptz_profile(client: OnvifClient) -> str | None:
 
 
 def _presets(client: OnvifClient, profile: str) -> tuple[Preset, ...]:
-    answer = _optional(client, messages.PTZ, messages.get_presets(profile))
+    answer = client.call_optional(messages.PTZ, messages.get_presets(profile))
     return messages.read_presets(answer) if answer is not None else ()
 
 
 def _relays(client: OnvifClient) -> tuple[Relay, ...]:
-    answer = _optional(client, messages.DEVICE, messages.GET_RELAYS)
+    answer = client.call_optional(messages.DEVICE, messages.GET_RELAYS)
     return messages.read_relays(answer) if answer is not None else ()
-
-
-def _optional(client: OnvifClient, service: str, body: str) -> Element | None:
-    """Return the answer; None if the device refuses what it need not offer."""
-    try:
-        return client.call(service, body)
-    except SoapFaultError:
-        return None
 
 
 def _accepted(

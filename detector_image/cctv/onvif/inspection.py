@@ -4,7 +4,7 @@ import contextlib
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from cctv.onvif import device_messages as messages
-from cctv.onvif.client import DeviceAddress, OnvifClient
+from cctv.onvif.client import DeviceAddress, OnvifClient, ask_device
 from cctv.onvif.device_messages import MediaProfile
 from cctv.onvif.soap import Element, SoapFaultError, text
 from cctv.streams.faults import StreamFault
@@ -24,20 +24,15 @@ _Described = tuple[MediaProfile, DeviceStream]
 
 def inspect(address: DeviceAddress, options: GateOptions) -> DeviceResult:
     """Return what the device offers; never raises for a device that does not answer as it should."""
+    refusal = "The device refuses the request ({}). Update its firmware."
     try:
-        with OnvifClient(address, options) as client:
-            client.open()
-            return _inspect(client, address)
+        return ask_device(address, options, lambda client: _inspect(client, address), refusal=refusal)
     except StreamFault as fault:
         return DeviceResult.fault(fault.reason, str(fault))
-    except SoapFaultError as fault:
-        return DeviceResult.fault(
-            Reason.STREAM_UNSUPPORTED, f"The device refuses the request ({fault}). Update its firmware."
-        )
 
 
 def _inspect(client: OnvifClient, address: DeviceAddress) -> DeviceResult:
-    information = _optional(client, messages.DEVICE, messages.GET_INFORMATION)
+    information = client.call_optional(messages.DEVICE, messages.GET_INFORMATION)
     described = _streams(client, address.host)
     if not described:
         raise StreamFault(
@@ -79,21 +74,13 @@ def _streams(client: OnvifClient, host: str) -> list[_Described]:
     service, profiles = profiles_of(client)
     described = []
     for profile in profiles[:_MAX_ASKED]:
-        answer = _optional(client, service, messages.get_stream_uri(service, profile.token))
+        answer = client.call_optional(service, messages.get_stream_uri(service, profile.token))
         url = at_host(messages.read_uri(answer), host) if answer is not None else ""
         with contextlib.suppress(InvalidStreamUrlError):
             validate_stream_url(url)
-            snapshot = _optional(client, service, messages.get_snapshot_uri(service, profile.token))
+            snapshot = client.call_optional(service, messages.get_snapshot_uri(service, profile.token))
             described.append((profile, _stream(profile, url, snapshot, host)))
     return described
-
-
-def _optional(client: OnvifClient, service: str, body: str) -> Element | None:
-    """Return the answer; None if the device refuses what it need not offer."""
-    try:
-        return client.call(service, body)
-    except SoapFaultError:
-        return None
 
 
 def _stream(profile: MediaProfile, url: str, snapshot: Element | None, host: str) -> DeviceStream:
