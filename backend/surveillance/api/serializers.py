@@ -106,6 +106,9 @@ _HEALTH, _ALERT_TOTALS = HealthSerializer(), AlertTotalsSerializer()
 """Created once: each new one copies all its fields, which took most of the time for a list of cameras."""
 
 
+_AS_A_WHOLE = "A request replaces it as a whole, also PATCH: send back what you have read, with your changes."
+
+
 @extend_schema_field(cast("Any", Detection))
 class DetectionField(serializers.JSONField):
     """A `vigil_contracts.detection.Detection`. The service validates it; its errors name the nested field."""
@@ -164,8 +167,8 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         help_text="Fields whose value comes from a CameraPolicy of the cluster, such as `recording.mode`, with the"
         " policy's name. All other fields have the camera's own value or the default."
     )
-    detection = DetectionField(required=False)
-    recording = RecordingField(required=False)
+    detection = DetectionField(required=False, help_text=_AS_A_WHOLE)
+    recording = RecordingField(required=False, help_text=_AS_A_WHOLE)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
     transport = serializers.ChoiceField(
         choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}

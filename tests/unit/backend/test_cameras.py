@@ -220,3 +220,15 @@ def test_deletion(anna: Party, camera: Camera) -> None:
     assert anna.client.delete(f"/api/cameras/{camera.pk}/").status_code == 204
     assert anna.client.get(f"/api/cameras/{camera.pk}/").status_code == 404
     assert not Camera.objects.exists()
+
+
+def test_a_patch_replaces_detection_and_recording_as_a_whole(anna: Party, camera: Camera) -> None:
+    """As the schema says; a client that sends a part of them loses the rest."""
+    url = f"/api/cameras/{camera.pk}/"
+    zone = {"name": "Yard", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}
+    first = {"detection": {"zones": [zone]}, "recording": {"mode": "motion", "days": 3}}
+    assert anna.client.patch(url, first, format="json").status_code == 200
+    second = {"detection": {"frames_per_second": 2.0}, "recording": {"mode": "continuous"}}
+    changed = anna.client.patch(url, second, format="json").json()
+    assert (changed["detection"]["frames_per_second"], changed["detection"]["zones"]) == (2.0, [])
+    assert (changed["recording"]["mode"], changed["recording"]["days"]) == ("continuous", None)
