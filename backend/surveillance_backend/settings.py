@@ -1,6 +1,7 @@
 """Django's settings. Options for deployments are declared in `environment.py` and applied here."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from surveillance_backend import environment as _environment
@@ -118,6 +119,8 @@ WHITENOISE_USE_FINDERS = True  # no `collectstatic`: files are served from where
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+# Before the catalogues of all apps: Django's admin translates "Save" and "History", too, in other words.
+LOCALE_PATHS = [Path(__file__).parents[1] / "vigil_apps/dashboard/locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from surveillance.models import Alert, Camera, CameraHealth
 from vigil_contracts.version import vigil_version
@@ -64,7 +65,7 @@ def system_state(*, now: datetime) -> SystemState:
         django_version=django.get_version(),
         database={"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(connection.vendor, connection.vendor),
         database_milliseconds=round(milliseconds, 1),
-        cache="Redis" if settings.ENVIRONMENT.redis else "memory of each process",
+        cache="Redis" if settings.ENVIRONMENT.redis else _("memory of each process"),
         cache_works=_cache_works(),
         bucket=settings.ENVIRONMENT.s3_bucket,
         disk=None if settings.ENVIRONMENT.s3_bucket else _disk(),

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from django.template import Context, Engine
+from django.utils.translation import gettext as gettext_of
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
@@ -106,3 +107,10 @@ def test_compiled_catalogue_is_current() -> None:
     for text, german in entries().items():
         if text not in text_of_plurals:
             assert compiled.gettext(text) == german
+
+
+def test_no_other_catalogue_replaces_a_translation() -> None:
+    """Django's admin has a «History», too, and an application that is installed earlier wins."""
+    with override("de"):
+        replaced = {text: found for text, german in entries().items() if (found := gettext_of(text)) != german}
+    assert replaced == {}
