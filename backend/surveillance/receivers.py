@@ -22,10 +22,15 @@ from vigil_apps.sites.models import Membership, Site
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")
 @receiver(post_delete, sender=Site, dispatch_uid="camera_list_version_of_sites")
 @receiver(post_delete, sender=Cluster, dispatch_uid="camera_list_version_of_clusters")
-@receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_list_version")
 def bump_camera_list_version(**_: Any) -> None:
-    """Change the entity tag of `active-cameras/` in the transaction that changes a camera or its visibility."""
-    camera_list_change()
+    """Change the entity tag of `active-cameras/` in the transaction that changes the visibility of cameras."""
+    camera_list_change(camera_ids=None)
+
+
+@receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_list_version")
+def bump_version_of_camera(instance: Camera, **_: Any) -> None:
+    """Change the entity tag of `active-cameras/` in the transaction that changes a camera."""
+    camera_list_change(camera_ids=[instance.pk])
 
 
 @receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_configuration_notice")

@@ -116,7 +116,11 @@ def _remove_titles(node: Any) -> None:
 
 
 def example_of(schema: dict[str, Any]) -> Any:
-    """Return the example for a body's schema: that of its component, in a list or a page if required."""
+    """Return the example for a body's schema: that of its component, in a list, an object or a page if required."""
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "properties" in schema:
+        return {name: example_of(inner) for name, inner in schema["properties"].items()}
     if schema.get("type") == "array":
         return [example_of(schema["items"])]
     if "$ref" not in schema:

@@ -11,6 +11,9 @@ from vigil_contracts.names import StreamTransport
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.stream_url import with_path
 
+MAX_CHANGED_CAMERAS = 1000
+"""With more changed cameras, or more changes, the whole list is the shorter way."""
+
 
 class CameraConfiguration(BaseModel):
     """One active camera with credentials; returned only to tokens that need them."""
@@ -33,6 +36,10 @@ class CameraConfiguration(BaseModel):
     def watched_url(self) -> SecretStr:
         """Return the stream to analyse: the sub-stream if one is configured."""
         return SecretStr(with_path(self.rtsp_url.get_secret_value(), self.detection.stream_path))
+
+
+CHANGES_ONLY = "vigil-changes"
+"""The value of `A-IM` (RFC 3229) that asks for the changes of the active cameras instead of the whole list."""
 
 
 class AlertTotals(BaseModel):

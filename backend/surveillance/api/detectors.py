@@ -1,8 +1,9 @@
 """Endpoints for detectors and the Kubernetes operator."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.http import Http404
@@ -28,13 +29,8 @@ from surveillance.models import Camera, Cluster
 from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
-from surveillance.selectors.cameras import (
-    CONFIGURATION_FORMAT,
-    active_cameras,
-    are_objects_reported,
-    camera_list_version,
-    configuration,
-)
+from surveillance.selectors.camera_list import ListVersion, camera_list_version, changed_cameras
+from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, are_objects_reported, configuration
 from surveillance.selectors.clusters import NO_CLUSTER, assigned_to, cluster_tag, runs_in
 from surveillance.services.alert_intake import SentAlert, alerts_receive
 from surveillance.services.alerts import Stored, alert_replace_image
@@ -49,12 +45,36 @@ from vigil_apps.accounts.scopes import SERVICE_SCOPES, Scope
 from vigil_apps.web.rate_limits import require_rate
 from vigil_apps.web.strict_fields import refuse_fields
 from vigil_contracts.alert import ClipSubmission, ImageSubmission
-from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.bounds import MAX_COUNT
+from vigil_contracts.camera import CHANGES_ONLY, MAX_CHANGED_CAMERAS, CameraConfiguration
 from vigil_contracts.detector_tokens import DetectorTokenOrder
 from vigil_contracts.health import Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
+_WANTS_CHANGES = OpenApiParameter(
+    "A-IM",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    enum=[CHANGES_ONLY],
+    description="Asks for the changes since If-None-Match only (RFC 3229).",
+)
 _CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/CameraConfiguration"}}
+_CHANGES = {
+    "type": "object",
+    "description": "What has changed in the list since If-None-Match.",
+    "properties": {
+        "cameras": _CONFIGURATIONS
+        | {"maxItems": MAX_CHANGED_CAMERAS, "description": "Cameras that are new in the list or have changed."},
+        "removed": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT},
+            "maxItems": MAX_CHANGED_CAMERAS,
+            "description": "Cameras that are not in the list now, whether they were before or not.",
+            "examples": [[9]],
+        },
+    },
+    "required": ["cameras", "removed"],
+}
 _ISSUED_FOR = "operator"
 
 
@@ -79,14 +99,33 @@ class _Wanted:
     group: str
     cluster: Cluster | None
     now: datetime
-    etag: str
+    version: ListVersion
+    subject: str
+    """What the list depends on in addition to its version."""
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the request may read the cameras' credentials."""
+        return self.scope in SERVICE_SCOPES
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of the list."""
+        return f'"{CONFIGURATION_FORMAT}-{self.version}-{self.subject}"'
+
+    def version_of(self, etag: str) -> ListVersion | None:
+        """Return the version in an entity tag of this list; None if it is that of another list or format."""
+        form, _, rest = etag.removeprefix("W/").strip('"').partition("-")
+        version, _, subject = rest.partition("-")
+        is_same = (form, subject) == (str(CONFIGURATION_FORMAT), self.subject)
+        return ListVersion.read(version) if is_same else None
 
 
 class ActiveCamerasView(SharedTokens, APIView):
     """The cameras to analyse. Polls without news are answered by the same steps (`surveillance.intake`)."""
 
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
-    version: int | None = None
+    version: ListVersion | None = None
     """The version of the camera list, if it was read together with the tokens."""
 
     @extend_schema(
@@ -95,8 +134,9 @@ class ActiveCamerasView(SharedTokens, APIView):
             OpenApiParameter("group", OpenApiTypes.STR, description="Return only the cameras of this group."),
             *CLUSTER_PARAMETERS,
             _IF_NONE_MATCH,
+            _WANTS_CHANGES,
         ],
-        responses={200: _CONFIGURATIONS, 304: None},
+        responses={200: _CONFIGURATIONS, 226: _CHANGES, 304: None},
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Returns the active cameras. Only tokens of a pipeline or the Kubernetes operator receive credentials.
@@ -105,28 +145,47 @@ class ActiveCamerasView(SharedTokens, APIView):
         cluster runs its detector. 409: another cluster uses the name.
 
         Send the response's ETag as If-None-Match: 304 means that nothing has changed.
+
+        Send `A-IM: vigil-changes` as well to receive only what has changed since then: 226, with the new ETag. If the
+        changes are not known for certain, the response is 200 with the whole list. Users always receive that.
         """
         wanted = self._wanted(request)
         unchanged = get_conditional_response(request._request, etag=wanted.etag)
         if unchanged is not None:
             return unchanged
-        cluster, with_credentials = wanted.cluster, wanted.scope in SERVICE_SCOPES
-
-        def make() -> list[dict[str, object]]:
-            cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=wanted.group)
-            if cluster is not None:
-                cameras_acquire(cluster=cluster, cameras=cameras.filter(assigned_to(cluster)), now=wanted.now)
-                cameras = cameras.filter(runs_in(cluster))
-            elif with_credentials:
-                cameras = cameras.filter(NO_CLUSTER)
-            asked = are_objects_reported()
-            return [
-                configuration(camera=camera, with_credentials=with_credentials, reports_objects=asked)
-                for camera in cameras
-            ]
-
+        changed = _changed_since(request, wanted)
+        if changed is not None:
+            cameras = self._cameras(request, wanted, changed)
+            removed = sorted(changed.difference(row["id"] for row in cameras))
+            response = _tagged({"cameras": cameras, "removed": removed}, wanted.etag, status=HTTPStatus.IM_USED)
+            response["IM"] = CHANGES_ONLY
+            return response
         etag = wanted.etag
-        return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
+        answer = cached_answer(
+            tag=etag[1:-1],
+            has_credentials=wanted.has_credentials,
+            make=lambda: self._cameras(request, wanted),
+        )
+        return _tagged(answer, etag)
+
+    def _cameras(
+        self, request: Request, wanted: _Wanted, only: Collection[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the cameras of the list; with `only`, those of them."""
+        cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=wanted.group)
+        if only is not None:
+            cameras = cameras.filter(pk__in=only)
+        cluster, with_credentials = wanted.cluster, wanted.has_credentials
+        if cluster is not None:
+            cameras_acquire(cluster=cluster, cameras=cameras.filter(assigned_to(cluster)), now=wanted.now)
+            cameras = cameras.filter(runs_in(cluster))
+        elif with_credentials:
+            cameras = cameras.filter(NO_CLUSTER)
+        asked = are_objects_reported()
+        return [
+            configuration(camera=camera, with_credentials=with_credentials, reports_objects=asked)
+            for camera in cameras
+        ]
 
     def unchanged(self, request: Request) -> HttpResponseBase | None:
         """Return the response if nothing has changed since the request's entity tag; otherwise None."""
@@ -141,10 +200,21 @@ class ActiveCamerasView(SharedTokens, APIView):
         user, now = user_of(request), timezone.now()
         cluster = cluster_of(request, now)
         asks = f"{user.pk}{'s' if user.is_superuser else ''}"
-        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
+        subject = f"{scope}-{asks}-{group.encode().hex()}"
         if cluster is not None:
-            etag = f'{etag[:-1]}-{cluster_tag(cluster, now)}"'
-        return _Wanted(scope, group, cluster, now, etag)
+            subject = f"{subject}-{cluster_tag(cluster, now)}"
+        return _Wanted(scope, group, cluster, now, version, subject)
+
+
+def _changed_since(request: Request, wanted: _Wanted) -> set[int] | None:
+    """Return the cameras that have changed since the request's list; None if it asks for the whole one or needs it.
+
+    For users, who sees which camera also depends on sites and memberships, of which the log knows nothing.
+    """
+    if not wanted.has_credentials or request.headers.get("A-IM", "") != CHANGES_ONLY:
+        return None
+    since = wanted.version_of(request.headers.get("If-None-Match", ""))
+    return changed_cameras(since=since, until=wanted.version) if since is not None else None
 
 
 class ConfigurationView(APIView):
@@ -325,7 +395,7 @@ def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
     return camera
 
 
-def _tagged(body: object, etag: str) -> Response:
-    response = Response(body, headers={"ETag": etag})
+def _tagged(body: object, etag: str, status: int = HTTPStatus.OK) -> Response:
+    response = Response(body, status=status, headers={"ETag": etag})
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from surveillance.api.detectors import ActiveCamerasView, SendAlertView, SharedTokens
 from surveillance.core.plain_form import plain_form
-from surveillance.selectors.cameras import CAMERA_LIST_VERSION
+from surveillance.selectors.camera_list import CAMERA_LIST_VERSION, ListVersion
 from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
 from vigil_apps.accounts.authentication import digest_of, recent_valid_tokens, recent_valid_tokens_and
 from vigil_apps.accounts.models import AuthToken
@@ -134,10 +134,11 @@ def in_thread(work: Work) -> Work:
 def poll_answers(group: Sequence[Sent]) -> list[Answer | None]:
     """Return the responses of polls since which nothing has changed; all others are Django's."""
     tokens, version = recent_valid_tokens_and(CAMERA_LIST_VERSION, {digest_of(sent.token) for sent in group})
-    return [_poll_answer(sent, tokens, version or 0) for sent in group]
+    known = ListVersion.read(version) or ListVersion()
+    return [_poll_answer(sent, tokens, known) for sent in group]
 
 
-def _poll_answer(sent: Sent, tokens: Mapping[str, AuthToken], version: int) -> Answer | None:
+def _poll_answer(sent: Sent, tokens: Mapping[str, AuthToken], version: ListVersion) -> Answer | None:
     try:
         view = ActiveCamerasView(tokens=tokens, version=version)
         visit = _Visit(view, sent)

@@ -1,7 +1,7 @@
 """Database tables and constraints."""
 
 from surveillance.models.alert import Alert, AlertComment
-from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
+from surveillance.models.camera import Camera, CameraListChange, CameraListVersion, ManagedBy
 from surveillance.models.cluster import CameraHold, Cluster
 from surveillance.models.detector_task import DetectorTask, Notice, TaskState
 from surveillance.models.health import CameraHealth, CameraHealthChange
@@ -18,6 +18,7 @@ __all__ = [
     "CameraHealth",
     "CameraHealthChange",
     "CameraHold",
+    "CameraListChange",
     "CameraListVersion",
     "CameraResource",
     "CameraResourceState",

@@ -143,9 +143,29 @@ class CameraListVersion(models.Model):
     """
 
     number = models.PositiveBigIntegerField(default=0)
+    nonce = models.CharField(
+        max_length=16,
+        blank=True,
+        db_default="",
+        help_text="Random, so that a number that is reached again after a restored backup is another version.",
+    )
     reports_objects = models.BooleanField(
         default=False, db_default=False, help_text="Detectors report the objects in view (`report_objects`)."
     )
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class CameraListChange(models.Model):
+    """One row per version of the list of active cameras: which cameras changed with it.
+
+    A version without a row was written by a backend of an older version, during an upgrade.
+    """
+
+    version = models.PositiveBigIntegerField(primary_key=True)
+    nonce = models.CharField(max_length=16, help_text="As in `CameraListVersion` when that was its number.")
+    camera_ids = models.JSONField(null=True, help_text="The ids of the cameras; null: any may have changed.")
+
+    def __str__(self) -> str:
+        return str(self.version)

@@ -27,10 +27,6 @@ CONFIGURATION_FORMAT = 3
 """Increase it with the response format, so that clients do not reuse a cached response in the old format."""
 
 
-CAMERA_LIST_VERSION = "(SELECT number FROM surveillance_cameralistversion WHERE id = 1)"
-"""The SQL expression of `camera_list_version`; NULL stands for 0."""
-
-
 def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
     """Return the existing cameras with only their names, owners and sites: all that storing an alert needs.
 
@@ -42,12 +38,6 @@ def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
     columns = ("id", "user_id", "name", "site_id")  # `from_db` takes them in the model's order
     rows = rows_of("SELECT id, user_id, name, site_id FROM surveillance_camera WHERE id IN (%s)", named)
     return {row[0]: Camera.from_db(DEFAULT_DB_ALIAS, columns, row) for row in rows}
-
-
-def camera_list_version() -> int:
-    """Return a number that increases with every camera change. Read it before the list that it identifies."""
-    ((number,),) = rows_of(f"SELECT {CAMERA_LIST_VERSION}")
-    return int(number or 0)
 
 
 def are_objects_reported() -> bool:

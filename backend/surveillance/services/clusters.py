@@ -71,7 +71,7 @@ def cameras_release(*, cluster: Cluster, released: Collection[int]) -> None:
         return
     tokens_end(_tokens_of(ids), grace=AT_ONCE_ENDED)
     CameraHold.objects.filter(cluster=cluster, camera__in=ids).delete()
-    camera_list_change()
+    camera_list_change(camera_ids=ids)
 
 
 def cluster_classes_record(*, source: str, classes: Sequence[ReportedClass], now: datetime) -> None:
@@ -125,7 +125,7 @@ def _take_over(cluster: Cluster, former: Cluster, ids: list[int], now: datetime)
         )
         tokens_end(_tokens_of(reporting), grace=AT_ONCE_ENDED)
         tokens_end(_tokens_of(taken - reporting), grace=GRACE)
-    camera_list_change()
+    camera_list_change(camera_ids=ids)
 
 
 def _tokens_of(ids: Collection[int]) -> QuerySet[AuthToken]:

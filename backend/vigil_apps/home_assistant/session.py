@@ -17,7 +17,7 @@ from surveillance.core.health import REPORT_VALID_FOR
 from surveillance.core.sequence import InOrder
 from surveillance.event_streams.events import writers
 from surveillance.models import Alert, Camera, CameraHealth
-from surveillance.selectors.cameras import camera_list_version
+from surveillance.selectors.camera_list import ListVersion, camera_list_version
 from surveillance.services.cameras import ReadOnlyCameraError
 from vigil_apps.home_assistant.core.alerts import PublishedAlert, event_message
 from vigil_apps.home_assistant.core.discovery import components_of, configuration_messages
@@ -79,7 +79,7 @@ class Session:
         """The cameras whose state may have changed."""
         self._silent: set[int] = set()
         """The cameras whose last report has expired."""
-        self._version = -1
+        self._version: ListVersion | None = None
         self._checked_at = self._loaded_at = -RELOAD_SECONDS
         self._repeated_at = time.monotonic()
         self._reports_from: datetime | None = None

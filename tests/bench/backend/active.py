@@ -10,6 +10,8 @@ from tests.bench.backend.world import add_cameras, stream_url_at_rest, user_id_o
 from tests.bench.report import Measurement
 from tests.integration.services.postgres import PostgresServer
 
+from vigil_contracts.camera import CHANGES_ONLY
+
 CAMERAS = 10_000
 TIMES = 200
 CHANGES = 5
@@ -43,9 +45,26 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
                     if answer.status_code == httpx.codes.OK and len(answer.json()) == 1:
                         break
                 seen.append(time.perf_counter() - began)
+            whole_seconds, changes_seconds = _after_changes(people, client, camera_id)
     return [
         Measurement.plain("active cameras: whole response created again", first_seconds, "s"),
         Measurement.at_most("active cameras: 304, 95 % within", answers.p95_ms, "ms", 2),
         Measurement.plain("active cameras: 304, half within", answers.median_ms, "ms"),
+        Measurement.plain("active cameras: whole response after a change", whole_seconds, "s"),
+        Measurement.plain("active cameras: only the change", changes_seconds, "s"),
         Measurement.at_most("active cameras: a change is seen after", statistics.median(seen), "s", 1),
     ]
+
+
+def _after_changes(people: httpx.Client, client: httpx.Client, camera_id: int) -> tuple[float, float]:
+    """Return the median times of the whole list, and of its changes, after a change of one camera, in turns."""
+    etag = client.get("/api/active-cameras/").headers["ETag"]
+    seconds: dict[int, list[float]] = {httpx.codes.OK: [], httpx.codes.IM_USED: []}
+    for number in range(2 * CHANGES):
+        people.patch(f"/api/cameras/{camera_id}/", json={"name": f"changed {number}"}).raise_for_status()
+        headers = {"If-None-Match": etag} | ({"A-IM": CHANGES_ONLY} if number % 2 else {})
+        began = time.perf_counter()
+        answer = client.get("/api/active-cameras/", headers=headers)
+        seconds[answer.status_code].append(time.perf_counter() - began)
+        etag = answer.headers["ETag"]
+    return statistics.median(seconds[httpx.codes.OK]), statistics.median(seconds[httpx.codes.IM_USED])
