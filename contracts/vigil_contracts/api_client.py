@@ -6,7 +6,7 @@ the `Authorization` header only; errors contain the method, the path and the sta
 
 import json
 import ssl
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -18,7 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
-from vigil_contracts.camera import AppliedConfiguration, CameraConfiguration, CameraSummary
+from vigil_contracts.camera import CHANGES_ONLY, AppliedConfiguration, CameraConfiguration, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
@@ -95,8 +95,12 @@ class _Request:
     body: Mapping[str, Any]
 
 
-def _fetch(path: str, etag: str, params: Mapping[str, str] | None = None) -> _Request:
+def _fetch(
+    path: str, etag: str, params: Mapping[str, str] | None = None, *, are_changes_enough: bool = False
+) -> _Request:
     headers = {"If-None-Match": etag} if etag else {}
+    if are_changes_enough:
+        headers["A-IM"] = CHANGES_ONLY
     return _Request("GET", path, headers, {"params": params} if params else {})
 
 
@@ -185,9 +189,24 @@ def _active_cameras(
     etag = response.headers.get("etag", "")
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return Fetched(None, etag)
+    return Fetched(_parsed(response.json(), known), etag)
+
+
+def _changed_cameras(response: httpx.Response, before: ActiveCameras) -> Fetched[ActiveCameras]:
+    """Parse an answer with changes only; return all cameras that are active with it."""
+    changes = response.json()
+    changed = _parsed(changes["cameras"])
+    named = {*changes["removed"], *(item["id"] for item in changes["cameras"])}
+    cameras = (*(found for found in before.cameras if found.id not in named), *changed.cameras)
+    problems = {camera_id: problem for camera_id, problem in before.problems.items() if camera_id not in named}
+    problems |= changed.problems
+    return Fetched(ActiveCameras(cameras, frozenset(problems), problems), response.headers.get("etag", ""))
+
+
+def _parsed(items: Iterable[Any], known: Mapping[int, CameraConfiguration] = MappingProxyType({})) -> ActiveCameras:
     cameras: list[CameraConfiguration] = []
     problems: dict[int, str] = {}
-    for item in response.json():
+    for item in items:
         before = known.get(item["id"])
         if before is not None and before.revision == item["revision"]:
             cameras.append(before)
@@ -196,7 +215,7 @@ def _active_cameras(
             cameras.append(CameraConfiguration.model_validate(item))
         except ValidationError as error:
             problems[int(item["id"])] = problem_of(error)
-    return Fetched(ActiveCameras(tuple(cameras), frozenset(problems), problems), etag)
+    return ActiveCameras(tuple(cameras), frozenset(problems), problems)
 
 
 def problem_of(error: ValidationError) -> str:
@@ -406,7 +425,7 @@ class AsyncApiClient:
     def __init__(self, base_url: str, token: str, cluster: ClusterQuery | None = None) -> None:
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self._cluster: dict[str, str] = cluster.model_dump(exclude_defaults=True) if cluster is not None else {}
-        self._known: dict[int, CameraConfiguration] = {}
+        self._last: Fetched[ActiveCameras] = Fetched(None, "")
         self.certificate_expiry_timestamp_seconds = 0.0
         """Expiry of the API's current certificate (Unix time); 0 without TLS."""
 
@@ -417,11 +436,21 @@ class AsyncApiClient:
         await self._http.aclose()
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
-        """Return the active cameras with credentials: those of the cluster, or all."""
-        response = await self._send(_fetch("/api/active-cameras/", etag, self._cluster))
-        fetched = _active_cameras(response, self._known)
+        """Return the active cameras with credentials: those of the cluster, or all.
+
+        With the entity tag of the last answer, the API sends only what has changed since, if it knows that for
+        certain. The result has all cameras in any case.
+        """
+        last = self._last.value if etag and etag == self._last.etag else None
+        request = _fetch("/api/active-cameras/", etag, self._cluster, are_changes_enough=last is not None)
+        response = await self._send(request)
+        if last is not None and response.status_code == httpx.codes.IM_USED:
+            fetched = _changed_cameras(response, last)
+        else:
+            known = self._last.value.cameras if self._last.value is not None else ()
+            fetched = _active_cameras(response, {found.id: found for found in known})
         if fetched.value is not None:
-            self._known = {found.id: found for found in fetched.value.cameras}
+            self._last = fetched
         return fetched
 
     async def release_cameras(self, released: Collection[int]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Poll the API for its active cameras every few seconds, and let everything that depends on the answer run.
 
-If nothing has changed, the API answers 304 and the operator does nothing. While the API is unreachable, detectors
-keep running.
+If nothing has changed, the API answers 304 and the operator does nothing; otherwise it sends what has changed. While
+the API is unreachable, detectors keep running.
 """
 
 import asyncio
@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 MAX_PAUSE_SECONDS = 15.0
 """The API is polled at least this often, however long it has been unreachable."""
+
+WHOLE_LIST_SECONDS = 600.0
+"""The whole list is fetched at least this often, changed or not. It differs from its changes where no camera has
+changed: for example, an upgrade of the API may state the same camera in other words."""
 
 
 class CameraSource(Protocol):
@@ -62,6 +66,7 @@ class Poller:
         self._budget = AnswerBudget(monotonic)
         self._backoff = Backoff(2 * interval_seconds, MAX_PAUSE_SECONDS)
         self._etag = ""
+        self._whole_at = monotonic()
         self._pause_seconds = interval_seconds
         self._ended_at = monotonic()
 
@@ -80,8 +85,9 @@ class Poller:
     async def poll_once(self) -> None:
         """Ask the API once and let everything that depends on the answer run."""
         began = self._monotonic()
+        etag = self._etag if began - self._whole_at < WHOLE_LIST_SECONDS else ""
         try:
-            fetched = await self._api.active_cameras(self._etag)
+            fetched = await self._api.active_cameras(etag)
         except (ApiError, ValueError) as error:
             self._availability.record_failure(error)
             self._budget.spend(self._monotonic() - began)
@@ -94,6 +100,7 @@ class Poller:
         if fetched.value is not None:
             self._update(fetched.value)
             self._etag = fetched.etag
+            self._whole_at = self._whole_at if etag else began
         await self._resources.run_if_due()
         await self._releaser.run_if_due(have_cameras_changed=fetched.value is not None)
         # This answer takes a while with thousands of cameras, so it comes after what users wait for.

@@ -232,6 +232,75 @@ def test_only_changed_configurations_are_parsed_again() -> None:
     asyncio.run(main())
 
 
+class ChangingApi:
+    """Answers with the next of `answers`: status, entity tag and body; keeps the requests' headers."""
+
+    def __init__(self, *answers: tuple[int, str, Any]) -> None:
+        self._answers = iter(answers)
+        self.asked: list[tuple[str | None, str | None]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.headers.get("if-none-match"), request.headers.get("a-im")))
+        status, etag, body = next(self._answers)
+        return httpx.Response(status, headers={"ETag": etag} if etag else {}, json=body)
+
+
+def listed(number: int, revision: str = "a", **values: Any) -> dict[str, Any]:
+    return {"id": number, "name": f"Camera {number}", "rtsp_url": "rtsp://10.0.0.1/s", "revision": revision, **values}
+
+
+def test_changes_are_applied_to_the_last_answer() -> None:
+    unreadable = {"transport": "pigeon"}
+    changes = {"cameras": [listed(2, "b", name="Gate"), listed(5), listed(3, "b")], "removed": [1, 9, 4]}
+    api = ChangingApi(
+        (
+            200,
+            '"1"',
+            [listed(1), listed(2), listed(3, **unreadable), listed(4, **unreadable), listed(6, **unreadable)],
+        ),
+        (226, '"2"', changes),
+        (304, "", None),
+        (226, '"3"', {"cameras": [listed(5, "b", **unreadable)], "removed": []}),
+        (200, '"9"', [listed(2, "b")]),
+        (200, '"9"', []),
+    )
+
+    async def main() -> None:
+        async with async_client(api) as client:
+            first = (await client.active_cameras()).value
+            second = await client.active_cameras('"1"')
+            assert (await client.active_cameras('"2"')).value is None
+            third = (await client.active_cameras('"2"')).value
+            fourth = (await client.active_cameras('"3"')).value
+            await client.active_cameras('"3"')
+        assert first is not None
+        assert second.value is not None
+        assert third is not None
+        assert fourth is not None
+        assert first.unreadable == {3, 4, 6}
+        assert second.etag == '"2"'
+        assert [(found.id, found.name) for found in second.value.cameras] == [
+            (2, "Gate"),
+            (5, "Camera 5"),
+            (3, "Camera 3"),
+        ]
+        assert second.value.unreadable == {6}
+        assert [found.id for found in third.cameras] == [2, 3]
+        assert third.unreadable == {5, 6}
+        assert "transport" in third.problems[5]
+        assert [found.id for found in fourth.cameras] == [2], "the API did not know the changes"
+
+    asyncio.run(main())
+    assert api.asked == [
+        (None, None),
+        ('"1"', "vigil-changes"),
+        ('"2"', "vigil-changes"),
+        ('"2"', "vigil-changes"),
+        ('"3"', "vigil-changes"),
+        ('"3"', None),  # not the tag of the last answer, so its changes could not be applied
+    ]
+
+
 def test_page_of_cameras_follows_the_one_before() -> None:
     seen: list[httpx.URL] = []
 

@@ -42,7 +42,7 @@ from vigil_operator.metrics import Metrics
 from vigil_operator.sync.availability import REPORTED_AFTER_SECONDS, ApiAvailability
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.health_poller import HealthPoller
-from vigil_operator.sync.poller import Poller
+from vigil_operator.sync.poller import WHOLE_LIST_SECONDS, Poller
 from vigil_operator.sync.releaser import Releaser
 from vigil_operator.sync.resource_sync import ResourceSync
 from vigil_operator.sync.sweeper import Sweeper
@@ -66,8 +66,10 @@ class Api:
     registrations: int = 0
     unregistered: list[DeletionPolicy | None] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
+    etags: list[str] = field(default_factory=list)
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
+        self.etags.append(etag)
         if self.away:
             raise ApiError("GET /api/active-cameras/: ConnectError")
         return Fetched(ActiveCameras(tuple(self.cameras), self.unreadable), "etag")
@@ -613,3 +615,17 @@ def test_missing_crds_are_reported_with_the_install_command(caplog: pytest.LogCa
     )
     assert not asyncio.run(resync.attempt(look_at_all=True))
     assert "kubectl apply -f manifests/crds/" in caplog.text
+
+
+def test_whole_list_is_fetched_now_and_then(world: World) -> None:
+    def ask(seconds: float) -> str:
+        world.now += seconds
+        asyncio.run(world.poller.poll_once())
+        return world.api.etags[-1]
+
+    asked = [ask(WHOLE_LIST_SECONDS - 1), ask(1), ask(1)]
+    world.api.away = True
+    asked.append(ask(WHOLE_LIST_SECONDS))
+    world.api.away = False
+    asked += [ask(1), ask(1)]
+    assert asked == ["etag", "", "etag", "", "", "etag"], "a failure does not count"
