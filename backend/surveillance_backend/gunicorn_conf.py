@@ -1,6 +1,7 @@
 """gunicorn's configuration, used as `--config python:surveillance_backend.gunicorn_conf`."""
 
 import os
+import shutil
 import tempfile
 
 worker_class = "surveillance_backend.worker.Worker"
@@ -22,9 +23,10 @@ _MEMORY = "/dev/shm"  # noqa: S108 recommended by gunicorn: the workers' heartbe
 if os.path.isdir(_MEMORY):  # noqa: PTH112 gunicorn takes a text
     worker_tmp_dir = _MEMORY
 
-if workers > 1:
+_own_metrics = ""
+if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     # Each worker has its own counters; /metrics adds them up from files here.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="vigil-metrics-"))
+    _own_metrics = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="vigil-metrics-")
 
 
 def child_exit(server: object, worker: object) -> None:
@@ -33,6 +35,12 @@ def child_exit(server: object, worker: object) -> None:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined, no-untyped-call]
+
+
+def on_exit(server: object) -> None:
+    """Remove the metrics of this run."""
+    if _own_metrics:
+        shutil.rmtree(_own_metrics, ignore_errors=True)
 
 
 def post_worker_init(worker: object) -> None:

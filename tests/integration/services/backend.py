@@ -81,9 +81,11 @@ class BackendServer(Service):
         command = [
             *(sys.executable, "-m", "gunicorn", application),
             *("--config", "python:surveillance_backend.gunicorn_conf"),
-            *("--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)),
+            *("--bind", f"127.0.0.1:{self.port}"),
         ]
-        self.process = ServerProcess("backend", command, self.log, reaper, environment=self.environment)
+        # As in the chart: several workers also share their metrics, which costs time in each request.
+        environment_of_server = {**self.environment, "WEB_CONCURRENCY": str(workers)}
+        self.process = ServerProcess("backend", command, self.log, reaper, environment=environment_of_server)
 
     @property
     def url(self) -> str:
