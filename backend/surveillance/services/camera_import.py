@@ -8,6 +8,7 @@ from django.db import transaction
 from surveillance.core.camera_csv import CameraLine, LineError, read_cameras
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera
+from surveillance.services.camera_list import camera_list_changes_together
 from surveillance.services.cameras import ManyWrites, camera_create
 from vigil_apps.web.quotas import lock
 
@@ -33,7 +34,7 @@ def cameras_import(*, user: User, content: bytes, is_dry_run: bool = False) -> l
     errors = list(found.errors)
     cameras: list[Camera] = []
     try:
-        with transaction.atomic():
+        with transaction.atomic(), camera_list_changes_together():
             lock(user)
             many = ManyWrites(free_names=_free_names(user, found.lines))
             for line in found.lines:

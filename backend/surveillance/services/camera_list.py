@@ -1,7 +1,9 @@
 """The version of the list of active cameras, the log of its changes, and what all detectors report."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import transaction
@@ -15,8 +17,24 @@ from vigil_contracts.camera import MAX_CHANGED_CAMERAS
 KEPT_CHANGES = 4096
 """Whoever has not asked for longer gets the whole list."""
 
+_together: ContextVar[list[Collection[int] | None] | None] = ContextVar("camera_list_changes_together", default=None)
 
-@transaction.atomic
+
+@contextmanager
+def camera_list_changes_together() -> Iterator[None]:
+    """Give the list one next version for all changes within, at their end. Use it within their transaction."""
+    changes: list[Collection[int] | None] = []
+    token = _together.set(changes)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    known = [camera_ids for camera_ids in changes if camera_ids is not None]
+    if changes:
+        camera_list_change(camera_ids=set().union(*known) if len(known) == len(changes) else None)
+
+
+@transaction.atomic(savepoint=False)
 def camera_list_change(*, camera_ids: Collection[int] | None) -> None:
     """Give the list of active cameras its next version. Call it in the transaction that changes the list.
 
@@ -25,6 +43,9 @@ def camera_list_change(*, camera_ids: Collection[int] | None) -> None:
     The row of the version stays locked until the end of the transaction, so versions are committed in their order:
     a reader of a version also finds the log up to it.
     """
+    if (changes := _together.get()) is not None:
+        changes.append(camera_ids)
+        return
     nonce = secrets.token_hex(8)
     current = CameraListVersion.objects.filter(pk=1)
     if not current.update(number=F("number") + 1, nonce=nonce):

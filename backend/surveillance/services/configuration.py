@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, ManagedBy
+from surveillance.services.camera_list import camera_list_changes_together
 from surveillance.services.cameras import (
     NOT_YOUR_SITE,
     ManyWrites,
@@ -104,7 +105,7 @@ def configuration_apply(
     seen: set[str] = set()
     seen_sites: set[str] = set()
     try:
-        with transaction.atomic():
+        with transaction.atomic(), camera_list_changes_together():
             lock(user)  # two documents that add the same camera are applied one after the other
             for index, values in enumerate(sites):
                 try:

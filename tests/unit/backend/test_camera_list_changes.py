@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -71,6 +72,26 @@ def follower(operator: Party, camera: Camera) -> Follower:
     made = Follower(operator)
     assert made.poll() == 200
     return made
+
+
+def test_a_document_of_many_cameras_is_one_version(anna: Party, camera: Camera, follower: Follower) -> None:
+    before = camera_list_version().number
+    document = {"cameras": [{"name": f"c{each}", "rtsp_url": f"rtsp://10.0.0.{each}/1"} for each in range(9)]}
+    assert anna.client.post("/api/configuration/", document, format="json").status_code == 200
+    file = SimpleUploadedFile("cameras.csv", b"name,rtsp_url\nc10,rtsp://10.0.0.10/1\nc11,rtsp://10.0.0.11/1\n")
+    assert anna.client.post("/api/cameras/import/", {"file": file}, format="multipart").status_code == 201
+    assert camera_list_version().number == before + 2
+    assert follower.poll() == 226
+    follower.assert_complete()
+
+
+def test_a_refused_document_changes_no_version(anna: Party, camera: Camera) -> None:
+    before = camera_list_version()
+    document = {"cameras": [{"name": "c1", "rtsp_url": "rtsp://10.0.0.1/1"}, {"name": "c2", "rtsp_url": "no"}]}
+    assert anna.client.post("/api/configuration/", document, format="json").status_code == 400
+    assert camera_list_version() == before
+    add(anna)
+    assert camera_list_version().number == before.number + 1
 
 
 def test_changes_name_new_changed_and_missing_cameras(anna: Party, camera: Camera, follower: Follower) -> None:
