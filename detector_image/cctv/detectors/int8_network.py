@@ -74,11 +74,17 @@ def quantise(model: ov.Model, ranges: Ranges) -> None:
 
 
 def _convolutions(model: ov.Model) -> list[Any]:
-    """Return the convolutions with constant weights, in execution order."""
+    """Return the convolutions with constant weights and several channels, in execution order.
+
+    One with a single channel is the sum of YOLOv8's head, which makes a distance from its bins: rounding would move
+    the boxes, and the head could not be cut (`openvino_head`).
+    """
     return [
         node
         for node in model.get_ordered_ops()
-        if node.get_type_name() == "Convolution" and node.input_value(1).get_node().get_type_name() == "Constant"
+        if node.get_type_name() == "Convolution"
+        and node.input_value(1).get_node().get_type_name() == "Constant"
+        and node.input_value(1).get_shape()[0] > 1
     ]
 
 

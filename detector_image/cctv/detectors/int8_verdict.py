@@ -9,7 +9,7 @@ import openvino as ov
 
 from cctv.detectors.agreement import Agreement
 
-_VERSION = 1
+_VERSION = 2
 """Increase it when quantisation changes; earlier networks and decisions are then ignored."""
 
 

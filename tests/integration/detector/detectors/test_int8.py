@@ -20,6 +20,7 @@ from cctv.detectors import int8_network, int8_process
 from cctv.detectors.int8_process import write_frames
 from cctv.detectors.int8_upgrade import run_process, with_int8
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
+from cctv.detectors.openvino_head import can_cut
 from cctv.detectors.openvino_network import Network, read_network, resize
 from cctv.detectors.openvino_runtime import OpenVinoModel
 from cctv.vision.analyser import Analyser
@@ -29,6 +30,8 @@ ANY_COST = Limits(largest_cost=100.0, least_objects=6)
 """Makes agreement the only criterion: on a processor without VNNI, INT8 costs as much as float32."""
 SMALL, USUAL = (320, 320), (640, 640)
 """Input sizes. The small one takes a quarter of the processor time."""
+TURNS = 30
+"""Of measurements, of which the fastest counts: what else runs on the machine slows others down, up to twofold."""
 LARGEST_COST_OF_EXPORT = 1.15
 """Processor time of our INT8 network relative to NNCF's INT8 export of the same weights."""
 
@@ -103,6 +106,7 @@ def test_agreeing_int8_network_is_stored(float32: Path, verdict: Verdict) -> Non
     assert restarted.path == int8_folder(float32) / "network.xml", "a restarted detector takes the kept one at once"
     weights = float32.with_suffix(".bin").stat().st_size, (int8_folder(float32) / "network.bin").stat().st_size
     assert weights[1] < 0.3 * weights[0]
+    assert can_cut(ov.Core(), ov.Core().read_model(restarted.path)), "the sum in the head is not quantised"
 
 
 def test_six_people_are_six_events_in_int8(
@@ -130,7 +134,7 @@ def test_cost_equals_that_of_an_nncf_export(
         "INT8 by NNCF": nncf,
     }
     models = {name: OpenVinoModel(path) for name, path in paths.items()}
-    turns = [{name: one.bare_cpu_seconds(768, 432, 1) for name, one in models.items()} for _ in range(2)]
+    turns = [{name: one.bare_cpu_seconds(768, 432, 1) for name, one in models.items()} for _ in range(TURNS)]
     fastest = {name: min(turn[name] for turn in turns) for name in models}
     ratio = fastest["INT8"] / fastest["float32"]
     milliseconds = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in fastest.items())
