@@ -20,7 +20,7 @@ from vigil_apps.sites.roles import Role
 
 pytestmark = pytest.mark.django_db(transaction=True, available_apps=APPS)
 
-MOST_WRITES = 6
+MOST_WRITES = 9
 """The number of writes per request to test; only the deletion itself has more, and those are alike."""
 HEARTBEAT = {"phase": "Streaming", "reason": "Streaming", "spooled_alerts": 0, "detector": "pod-1", "revision": "1"}
 
