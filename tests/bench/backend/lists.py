@@ -59,7 +59,7 @@ def add_alerts(database_url: str, camera_ids: list[int]) -> None:
 
 def _pages(backend: BackendServer, user: BackendUser, name: str, middle: int) -> list[Measurement]:
     cursor = quote(b64encode(f"p={middle}".encode()).decode())
-    by_time = quote(b64encode(b"p=" + _middle_time()).decode())
+    by_time = quote(b64encode(b"p=" + _middle_time(middle)).decode())
     paths = {
         "first page": "/api/alerts/",
         "deep page": f"/api/alerts/?cursor={cursor}",
@@ -72,8 +72,8 @@ def _pages(backend: BackendServer, user: BackendUser, name: str, middle: int) ->
     ]
 
 
-def _middle_time() -> bytes:
-    return quote(str(datetime.now(UTC) - timedelta(days=45))).encode()
+def _middle_time(middle: int) -> bytes:
+    return quote(f"{datetime.now(UTC) - timedelta(days=45)}|{middle}").encode()
 
 
 def _dashboard(backend: BackendServer, user: BackendUser) -> Measurement:
