@@ -1,8 +1,7 @@
 """The order in which pytest-xdist's workers run the parts of the suite.
 
 A part is a folder of tests. Most parts compute: two of them use two cores. Some mostly wait, for a cluster or for a
-stream: workers beyond the number of cores run these beside the others. Until the clips of `UNDISTURBED` are over,
-they run only what nearly always waits.
+stream: workers beyond the number of cores run these beside the others, once the parts in real time are over.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LONGEST_FIRST = (
     "integration/detector/delivery",
 )
 """So that the workers end at about the same time. The parts in real time come early, one beside the backend's tests
-and not beside each other."""
+and not beside each other, since further workers wait for them."""
 
 WAITING = frozenset(
     {
@@ -47,26 +46,17 @@ WAITING = frozenset(
 )
 """Parts that use less than half a core."""
 
-SLEEPING = frozenset({"integration/detector/streams"})
-"""Those of `WAITING` that use less than a tenth of a core: 31 s of CPU in 407 s."""
-
 CLUSTER_GROUP = "cluster"
 """`pytest.mark.xdist_group` of further tests that use the fixture `cluster`, in parts that compute.
 
 They run in the worker of the parts that wait, which has started a control plane: that takes 13 s of CPU.
 """
 
-UNDISTURBED = "e2e"
-"""Plays minutes of clips to several detectors in real time. Without enough CPU time, a detector misses people.
+REAL_TIME = frozenset({"e2e", "integration/home_assistant"})
+"""Parts that play clips to detectors in real time: a detector without CPU time misses people.
 
-Until it is over, workers beyond the number of cores run only `SLEEPING`.
+Until they are over, workers beyond the number of cores wait.
 """
-
-REAL_TIME = frozenset({UNDISTURBED, "integration/home_assistant"})
-"""Parts in which detectors have to be as fast as their streams."""
-
-IN_MILLISECONDS = frozenset({"integration/dashboard"})
-"""Parts that compute and compare the time of single requests with a bound."""
 
 REAL_TIME_NICENESS = -10
 """Nearly all of the CPU time that they ask for, where root runs the suite."""
@@ -84,7 +74,7 @@ def niceness(group: str) -> int:
     """Return the niceness of a group's tests: what has deadlines in real time goes before what only computes."""
     if is_real_time(group):
         return REAL_TIME_NICENESS
-    return 0 if waits(group) or group in IN_MILLISECONDS else COMPUTING_NICENESS
+    return 0 if waits(group) else COMPUTING_NICENESS
 
 
 def is_real_time(group: str) -> bool:
@@ -97,51 +87,46 @@ def waits(group: str) -> bool:
     return group in WAITING or group.startswith(f"{CLUSTER_GROUP}_")
 
 
-def next_group(queue: Sequence[str], *, is_further: bool, is_undisturbed_left: bool = False) -> str | None:
-    """Return the group that a worker takes from the queue, or None if there is nothing for it.
+def next_group(queue: Sequence[str], *, only_waiting: bool) -> str | None:
+    """Return the group that a worker takes from the queue, or None if it has nothing more to do.
 
-    A worker that computes takes parts that wait only when nothing else is left. `is_further`: it is one beyond the
-    number of cores. `is_undisturbed_left`: `UNDISTURBED` is not over.
+    A worker that computes takes parts that wait only when nothing else is left.
     """
-    sleeping = [group for group in queue if group in SLEEPING]
-    waiting = [group for group in queue if waits(group) and group not in SLEEPING]
-    computing = [group for group in queue if not waits(group)]
-    for_further = sleeping if is_undisturbed_left else sleeping + waiting
-    return next(iter(for_further if is_further else computing + waiting + sleeping), None)
+    waiting = [group for group in queue if waits(group)]
+    computing = [] if only_waiting else [group for group in queue if not waits(group)]
+    return next(iter(computing + waiting), None)
 
 
 class WaitingPartsScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
     """Give the first workers the parts that compute, and those beyond the number of cores the parts that wait."""
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        """Also give workers something to do that have waited for the end of `UNDISTURBED`.
-
-        Such a worker may have one test left: it begins a test only when it knows the next one.
-        """
+        """Also give a worker something to do that has waited for the end of the parts in real time."""
         super().mark_test_complete(node, item_index, duration)
-        for other in list(self.assigned_work):
-            self._reschedule(other)
+        for idle in [other for other, work in self.assigned_work.items() if not self._pending_of(work)]:
+            self._reschedule(idle)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        is_further, is_left = self._is_further(node), self._is_undisturbed_left()
-        group = next_group(list(self.workqueue), is_further=is_further, is_undisturbed_left=is_left)
+        only_waiting = self._only_waits(node)
+        if only_waiting and self._is_anything_in_real_time():
+            return
+        group = next_group(list(self.workqueue), only_waiting=only_waiting)
         if group is None:
-            if not is_left:
-                node.shutdown()
+            node.shutdown()
             return
         self.workqueue.move_to_end(group, last=False)
         super()._assign_work_unit(node)
 
-    def _is_further(self, node: WorkerController) -> bool:
+    def _only_waits(self, node: WorkerController) -> bool:
         """Return whether enough other workers compute. If one of them crashes, another one takes its place."""
         active = [other for other in self.nodes if not other.shutting_down]
         return node in sorted(active, key=_number)[COMPUTING_WORKERS:]
 
-    def _is_undisturbed_left(self) -> bool:
+    def _is_anything_in_real_time(self) -> bool:
         running = [
             group for work in self.assigned_work.values() for group, tests in work.items() if not all(tests.values())
         ]
-        return UNDISTURBED in {*self.workqueue, *running}
+        return any(is_real_time(group) for group in [*self.workqueue, *running])
 
 
 def _number(node: WorkerController) -> int:

@@ -11,12 +11,9 @@ import pytest
 from tests.scheduling import (
     COMPUTING_NICENESS,
     COMPUTING_WORKERS,
-    IN_MILLISECONDS,
     LONGEST_FIRST,
     REAL_TIME,
     REAL_TIME_NICENESS,
-    SLEEPING,
-    UNDISTURBED,
     WAITING,
     WaitingPartsScheduling,
     next_group,
@@ -28,12 +25,11 @@ from xdist.remote import Producer
 TESTS = Path(__file__).parents[1]
 COMPUTES, ALSO_COMPUTES = "integration/backend", "int8_integration/detector/detectors"
 WAITS, ALSO_WAITS = "integration/operator", "integration/cluster"
-(SLEEPS,) = SLEEPING
 SHARES_THE_CLUSTER = "cluster_integration/docs"
 
 
 @pytest.mark.parametrize(
-    ("queue", "is_further", "group"),
+    ("queue", "only_waiting", "group"),
     [
         ([WAITS, COMPUTES, ALSO_COMPUTES], False, COMPUTES),
         ([WAITS, ALSO_COMPUTES], False, ALSO_COMPUTES),
@@ -42,16 +38,14 @@ SHARES_THE_CLUSTER = "cluster_integration/docs"
         ([COMPUTES, SHARES_THE_CLUSTER], True, SHARES_THE_CLUSTER),
         ([SHARES_THE_CLUSTER, COMPUTES], False, COMPUTES),
         ([COMPUTES], True, None),
-        ([WAITS, SLEEPS], True, SLEEPS),
-        ([SLEEPS, WAITS], False, WAITS),
         ([], False, None),
     ],
 )
-def test_group_that_a_worker_takes_next(queue: list[str], is_further: bool, group: str | None) -> None:
-    assert next_group(queue, is_further=is_further) == group
+def test_group_that_a_worker_takes_next(queue: list[str], only_waiting: bool, group: str | None) -> None:
+    assert next_group(queue, only_waiting=only_waiting) == group
 
 
-@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING, *SLEEPING, *REAL_TIME, *IN_MILLISECONDS}))
+@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING, *REAL_TIME}))
 def test_each_named_part_is_a_folder_with_tests(part: str) -> None:
     assert list((TESTS / part).glob("test_*.py"))
 
@@ -64,11 +58,10 @@ def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
 @pytest.mark.parametrize(
     ("group", "expected"),
     [
-        (UNDISTURBED, REAL_TIME_NICENESS),
+        ("e2e", REAL_TIME_NICENESS),
         ("some_integration/home_assistant", REAL_TIME_NICENESS),
         (WAITS, 0),
         (SHARES_THE_CLUSTER, 0),
-        ("integration/dashboard", 0),
         (COMPUTES, COMPUTING_NICENESS),
     ],
 )
@@ -91,8 +84,8 @@ class Worker:
         self.shutting_down = True
 
 
-def test_further_worker_runs_only_what_sleeps_before_the_long_clips_are_over() -> None:
-    groups = (WAITS, UNDISTURBED, COMPUTES, ALSO_COMPUTES, "integration/home_assistant", SLEEPS)
+def test_further_worker_begins_after_the_parts_in_real_time() -> None:
+    groups = (WAITS, "e2e", COMPUTES, ALSO_COMPUTES, "integration/dashboard")
     ids = [f"tests/a.py::test_{number}@{group}" for group in groups for number in range(4)]
     config = SimpleNamespace(getvalue=lambda _name: ["popen"] * 3, option=SimpleNamespace(loadscopereorder=False))
     scheduling = WaitingPartsScheduling(cast("pytest.Config", config), Producer("test", enabled=False))
@@ -102,17 +95,14 @@ def test_further_worker_runs_only_what_sleeps_before_the_long_clips_are_over() -
         scheduling.add_node(worker)
         scheduling.add_node_collection(worker, ids)
     scheduling.schedule()
-    sleeping = [20, 21, 22, 23]
-    assert (plays.begun, computes.begun[:4], further.begun) == ([4, 5, 6, 7], [8, 9, 10, 11], sleeping)
+    assert (plays.begun, computes.begun[:4], further.begun) == ([4, 5, 6, 7], [8, 9, 10, 11], [])
     for index in (8, 9, 10):
         scheduling.mark_test_complete(computes, index)
-    for index in (20, 21, 22):  # it begins the last one when it knows the next
-        scheduling.mark_test_complete(further, index)
     for index in (4, 5, 6):
         scheduling.mark_test_complete(plays, index)
-    assert (further.begun, further.shutting_down) == (sleeping, False), "the last test in real time has not ended"
+    assert further.begun == [], "the last test in real time has not ended"
     scheduling.mark_test_complete(plays, 7)
-    assert further.begun == [*sleeping, 0, 1, 2, 3]
+    assert further.begun == [0, 1, 2, 3]
 
 
 def test_servers_run_with_the_priority_of_their_test() -> None:
